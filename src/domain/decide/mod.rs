@@ -1,0 +1,106 @@
+//! Deciding a batch: job by job in the order of arrival, each seeing what those before it took.
+//!
+//! A job that the ledger knows keeps its answer; the second of two twins in one batch gets the
+//! first one's; an id used again with other content gets its own refusal and changes nothing.
+
+mod redeem;
+mod verify;
+
+use super::job::{Content, Job};
+use super::outcome::{Outcome, Refusal};
+use super::request::Request;
+use super::state::{Changes, State, Stored};
+use std::collections::HashMap;
+use std::sync::Arc;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// A job may claim to be accepted at most this much later than now: clocks of two machines differ.
+const FUTURE_MAX: Duration = Duration::seconds(60);
+
+/// What the rules depend on beside the state.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The clock, as an input.
+    pub now: OffsetDateTime,
+    /// Jobs accepted longer ago are refused 3004; off unless configured.
+    pub age_max: Option<Duration>,
+}
+
+/// Where the earlier answer to a job is found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Earlier {
+    /// In the ledger.
+    Stored(Arc<Stored>),
+    /// It is the answer to the job at this place of the batch.
+    InBatch(usize),
+}
+
+/// What becomes of one job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Decided just now; to be stored.
+    Decided(Outcome),
+    /// Decided before: the same bytes again.
+    Again(Earlier),
+    /// Its id came before with other content: 3001, for ever.
+    Reused(Earlier),
+}
+
+/// Decides the jobs of one batch. `state` runs along; what has to be written comes back.
+pub fn decide(jobs: &[Job], state: &mut State, rules: &Rules) -> (Vec<Verdict>, Changes) {
+    let mut changes = Changes::default();
+    let mut decided: HashMap<(&str, Uuid), usize> = HashMap::with_capacity(jobs.len());
+    let mut verdicts = Vec::with_capacity(jobs.len());
+    for (place, job) in jobs.iter().enumerate() {
+        let earlier = match state.answers.get(&job.ledger_key()) {
+            Some(stored) => Some((stored.content, Earlier::Stored(Arc::clone(stored)))),
+            None => decided
+                .get(&(job.client.as_str(), job.key))
+                .map(|&first| (jobs[first].content, Earlier::InBatch(first))),
+        };
+        verdicts.push(match earlier {
+            Some((content, earlier)) => repeat(job.content, content, earlier),
+            None => {
+                decided.insert((job.client.as_str(), job.key), place);
+                Verdict::Decided(decide_one(job, state, rules, &mut changes))
+            }
+        });
+    }
+    (verdicts, changes)
+}
+
+fn repeat(content: Content, of_first: Content, earlier: Earlier) -> Verdict {
+    if content == of_first { Verdict::Again(earlier) } else { Verdict::Reused(earlier) }
+}
+
+fn decide_one(job: &Job, state: &mut State, rules: &Rules, changes: &mut Changes) -> Outcome {
+    let decided = match (check_job(job, state, rules), &job.request) {
+        (Err(refusal), _) => Err(refusal),
+        (Ok(()), Err(refusal)) => Err(refusal.clone()),
+        (Ok(()), Ok(Request::Redeem(redeem))) => redeem::decide(job, redeem, state, changes),
+        (Ok(()), Ok(Request::Verify(verify))) => verify::decide(job, verify, state, changes),
+    };
+    decided.unwrap_or_else(Outcome::Refused)
+}
+
+/// What is asked of every job: acceptable parameters first, as the order of checks has it.
+fn check_job(job: &Job, state: &State, rules: &Rules) -> Result<(), Refusal> {
+    if let Err(refusal) = &job.request {
+        return Err(refusal.clone());
+    }
+    if job.accepted_at > rules.now + FUTURE_MAX {
+        return Err(Refusal::Unacceptable(vec!["accepted_at"]));
+    }
+    if rules.age_max.is_some_and(|age_max| rules.now - job.accepted_at > age_max) {
+        return Err(Refusal::TooOld);
+    }
+    match state.clients.get(&job.client) {
+        Some(None) => Ok(()),
+        Some(Some(disabled_at)) if job.accepted_at < *disabled_at => Ok(()),
+        Some(Some(_)) | None => Err(Refusal::ClientDisabled),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The rules, and nothing else: no I/O, no async, no clock, no SQL below this line.
+//!
+//! Everything here is a function of its arguments, so every rule can be tried as a table, and a
+//! batch can be compared with its jobs decided one by one. Whoever looks for *what* is decided
+//! reads [`decide`]; whoever looks for *how it is answered* reads [`outcome`] and [`code`].
+
+pub mod code;
+pub mod decide;
+pub mod goods;
+pub mod id;
+pub mod job;
+pub mod outcome;
+pub mod params;
+pub mod request;
+pub mod state;

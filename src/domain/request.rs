@@ -1,0 +1,288 @@
+//! The five operations and their parameters, parsed once at each edge.
+
+use super::goods::{AMOUNT_MAX, Scope};
+use super::id::{ClientId, Id};
+use super::job::Content;
+use super::outcome::Refusal;
+use super::params::{Given, Params};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What is asked for; also the routing key of requests and the second word of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Units of one of the client's goods.
+    Goods,
+    /// Codes out of one of the client's pools.
+    GoodsGroup,
+    /// A merchant checks and uses up a coupon.
+    Verify,
+    /// Units of sponsored goods.
+    Sponsor,
+    /// Codes out of a sponsored pool.
+    SponsorGroup,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Operation; 5] = [
+        Operation::Goods,
+        Operation::GoodsGroup,
+        Operation::Verify,
+        Operation::Sponsor,
+        Operation::SponsorGroup,
+    ];
+
+    /// The routing key.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Operation::Goods => "goods",
+            Operation::GoodsGroup => "goods_group",
+            Operation::Verify => "verify",
+            Operation::Sponsor => "sponsor",
+            Operation::SponsorGroup => "sponsor_group",
+        }
+    }
+
+    /// Back from the routing key.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.as_str() == text)
+    }
+}
+
+/// How a redeem names what it wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// By goods id.
+    Goods(Id),
+    /// By the name of a code pool.
+    Group(Id),
+}
+
+/// A readable request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Any of the four redeem operations.
+    Redeem(Redeem),
+    /// A merchant's verification.
+    Verify(Verify),
+}
+
+/// Units or codes for a player.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redeem {
+    /// Whose goods.
+    pub scope: Scope,
+    /// Which goods.
+    pub target: Target,
+    /// For whom.
+    pub player: Id,
+    /// How many.
+    pub amount: i64,
+}
+
+/// One coupon at a merchant's till.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// The pool's name.
+    pub group: Id,
+    /// The coupon.
+    pub code: Id,
+    /// Keyed hashes of the PIN by key id, one for each configured secret.
+    pub pin_hashes: BTreeMap<String, String>,
+}
+
+/// Parameters that never take part in a fingerprint: they are secrets, or differ between retries.
+pub const SECRET_PARAMS: [&str; 3] = ["token", "pin_code", "pin_hashes"];
+
+/// What parsing found wrong, collected so that one answer names all of it.
+#[derive(Default)]
+struct Faults {
+    missing: Vec<&'static str>,
+    unacceptable: Vec<&'static str>,
+}
+
+impl Faults {
+    fn take<T>(&mut self, name: &'static str, given: Given<T>) -> Option<T> {
+        match given {
+            Given::Good(value) => return Some(value),
+            Given::Missing => self.missing.push(name),
+            Given::Unacceptable => self.unacceptable.push(name),
+        }
+        None
+    }
+
+    fn refusal(self) -> Refusal {
+        if !self.missing.is_empty() {
+            Refusal::Missing(self.missing)
+        } else if self.unacceptable == ["goods_id"] {
+            Refusal::InvalidGoodsId
+        } else {
+            Refusal::Unacceptable(self.unacceptable)
+        }
+    }
+}
+
+impl Request {
+    /// Reads the parameters of an operation. The PIN is expected as `pin_hashes`; one in the clear
+    /// (`pin_code`) is unacceptable here, since it must not travel.
+    ///
+    /// # Errors
+    /// The refusal names every parameter that is missing, else every one that is not acceptable.
+    pub fn parse(
+        operation: Operation,
+        client: &ClientId,
+        params: &Params,
+    ) -> Result<Self, Refusal> {
+        let mut faults = Faults::default();
+        let request = match operation {
+            Operation::Verify => parse_verify(params, &mut faults).map(Request::Verify),
+            Operation::Goods | Operation::GoodsGroup => {
+                parse_redeem(operation, Scope::Client(client.clone()), params, &mut faults)
+            }
+            Operation::Sponsor | Operation::SponsorGroup => {
+                parse_redeem(operation, Scope::Sponsored, params, &mut faults)
+            }
+        };
+        request.ok_or_else(|| faults.refusal())
+    }
+
+    /// The parameters as they travel in a message.
+    pub fn to_params(&self) -> Value {
+        match self {
+            Request::Redeem(Redeem { target, player, amount, .. }) => {
+                let (name, id) = match target {
+                    Target::Goods(id) => ("goods_id", id),
+                    Target::Group(id) => ("group", id),
+                };
+                json!({name: id.as_str(), "player_id": player.as_str(), "amount": amount})
+            }
+            Request::Verify(Verify { group, code, pin_hashes }) => json!({
+                "goods_group": group.as_str(), "coupon_code": code.as_str(), "pin_hashes": pin_hashes,
+            }),
+        }
+    }
+
+    /// Fingerprint of what is asked, without the PIN: equal for form and JSON, and for every retry.
+    pub fn content(&self, operation: Operation) -> Content {
+        match self {
+            Request::Redeem(Redeem { target, player, amount, .. }) => {
+                let (Target::Goods(id) | Target::Group(id)) = target;
+                Content::of(operation, &[id.as_str(), player.as_str(), &amount.to_string()])
+            }
+            Request::Verify(Verify { group, code, .. }) => {
+                Content::of(operation, &[group.as_str(), code.as_str()])
+            }
+        }
+    }
+
+    /// Units asked for: what bounds the work of a batch beside the number of its jobs.
+    pub fn units(&self) -> i64 {
+        match self {
+            Request::Redeem(redeem) => redeem.amount,
+            Request::Verify(_) => 1,
+        }
+    }
+}
+
+fn parse_redeem(
+    operation: Operation,
+    scope: Scope,
+    params: &Params,
+    faults: &mut Faults,
+) -> Option<Request> {
+    let by_group = matches!(operation, Operation::GoodsGroup | Operation::SponsorGroup);
+    let name = if by_group { "group" } else { "goods_id" };
+    let target = faults.take(name, params.id(name));
+    let player = faults.take("player_id", params.id("player_id"));
+    let amount = faults.take("amount", params.whole("amount", 1..=AMOUNT_MAX));
+    let target = if by_group { Target::Group(target?) } else { Target::Goods(target?) };
+    Some(Request::Redeem(Redeem { scope, target, player: player?, amount: amount? }))
+}
+
+fn parse_verify(params: &Params, faults: &mut Faults) -> Option<Verify> {
+    let group = faults.take("goods_group", params.id("goods_group"));
+    let code = faults.take("coupon_code", params.id("coupon_code"));
+    let pin = match params.texts("pin_hashes") {
+        Given::Missing if params.has("pin_code") => Given::Unacceptable,
+        given => given,
+    };
+    let pin_hashes = faults.take("pin_code", pin);
+    Some(Verify { group: group?, code: code?, pin_hashes: pin_hashes? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(operation: Operation, text: &str) -> Result<Request, Refusal> {
+        let client = ClientId::parse("acme").expect("a client id");
+        Request::parse(operation, &client, &serde_json::from_str(text).expect("an object"))
+    }
+
+    #[test]
+    fn every_missing_name_is_listed_before_any_unacceptable_one() {
+        for (operation, text, expected) in [
+            (Operation::Goods, "{}", Refusal::Missing(vec!["goods_id", "player_id", "amount"])),
+            (
+                Operation::SponsorGroup,
+                r#"{"amount":-5}"#,
+                Refusal::Missing(vec!["group", "player_id"]),
+            ),
+            (
+                Operation::Verify,
+                "{}",
+                Refusal::Missing(vec!["goods_group", "coupon_code", "pin_code"]),
+            ),
+            (
+                Operation::Goods,
+                r#"{"goods_id":"a\u0000","player_id":7,"amount":-5}"#,
+                Refusal::Unacceptable(vec!["goods_id", "player_id", "amount"]),
+            ),
+            (
+                Operation::Goods,
+                r#"{"goods_id":"a\u0000","player_id":"p","amount":1}"#,
+                Refusal::InvalidGoodsId,
+            ),
+            (
+                Operation::Verify,
+                r#"{"goods_group":"g","coupon_code":"c","pin_code":"1234567"}"#,
+                Refusal::Unacceptable(vec!["pin_code"]),
+            ),
+        ] {
+            assert_eq!(parse(operation, text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_survives_its_own_message() {
+        for (operation, text) in [
+            (Operation::Goods, r#"{"goods_id":"g","player_id":"p","amount":"2"}"#),
+            (Operation::SponsorGroup, r#"{"group":"g","player_id":"p","amount":1}"#),
+            (Operation::Verify, r#"{"goods_group":"g","coupon_code":"c","pin_hashes":{"k":"h"}}"#),
+        ] {
+            let request = parse(operation, text).expect("acceptable");
+            let again = parse(operation, &request.to_params().to_string());
+            assert_eq!(again.as_ref(), Ok(&request));
+        }
+    }
+
+    #[test]
+    fn content_tells_operations_and_fields_apart_but_not_pins() {
+        let redeem = |op, text| parse(op, text).expect("acceptable").content(op);
+        let a = redeem(Operation::Goods, r#"{"goods_id":"g","player_id":"p","amount":1}"#);
+        assert_eq!(
+            a,
+            redeem(Operation::Goods, r#"{"amount":"01","player_id":"p","goods_id":"g"}"#)
+        );
+        assert_ne!(a, redeem(Operation::Sponsor, r#"{"goods_id":"g","player_id":"p","amount":1}"#));
+        assert_ne!(a, redeem(Operation::Goods, r#"{"goods_id":"gp","player_id":"1","amount":1}"#));
+        let verify = |pin| {
+            redeem(
+                Operation::Verify,
+                &format!(r#"{{"goods_group":"g","coupon_code":"c","pin_hashes":{{"k":"{pin}"}}}}"#),
+            )
+        };
+        assert_eq!(verify("one"), verify("two"));
+    }
+}

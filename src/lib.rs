@@ -1,0 +1,3 @@
+//! redeemq: a queue-driven worker that redeems goods, coupon codes and sponsor rewards.
+
+pub mod domain;
