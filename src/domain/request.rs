@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn content_tells_operations_and_fields_apart_but_not_pins() {
-        let redeem = |op, text| parse(op, text).expect("acceptable").content(op);
+        let redeem = |op, text: &str| parse(op, text).expect("acceptable").content(op);
         let a = redeem(Operation::Goods, r#"{"goods_id":"g","player_id":"p","amount":1}"#);
         assert_eq!(
             a,

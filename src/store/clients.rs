@@ -1,0 +1,149 @@
+//! Client sites: who may call, and which tokens are void.
+
+use super::error::Result;
+use crate::domain::id::ClientId;
+use sqlx::{PgConnection, PgExecutor};
+use std::collections::HashMap;
+use time::{Duration, OffsetDateTime};
+
+/// What every ingress knows of a client without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether its requests are accepted.
+    pub enabled: bool,
+    /// Tokens of earlier generations are void.
+    pub token_generation: i32,
+}
+
+/// One row of `client list`.
+#[derive(Debug, serde::Serialize)]
+pub struct Listed {
+    /// The id.
+    pub client_id: String,
+    /// For people.
+    pub name: String,
+    /// Whether its requests are accepted.
+    pub enabled: bool,
+}
+
+/// What `/Auth` compares with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Whose.
+    pub client: ClientId,
+    /// Argon2id, in the PHC notation.
+    pub api_secret_hash: String,
+    /// Whether it may have a token.
+    pub enabled: bool,
+}
+
+/// All clients, for the ingress's snapshot.
+pub async fn snapshot(db: impl PgExecutor<'_>) -> Result<HashMap<ClientId, Standing>> {
+    let rows = sqlx::query!(
+        r#"select client_id, disabled_at is null as "enabled!", token_generation from client"#
+    )
+    .fetch_all(db)
+    .await?;
+    let standing = |enabled, token_generation| Standing { enabled, token_generation };
+    Ok(rows
+        .into_iter()
+        .map(|row| (ClientId::trusted(row.client_id), standing(row.enabled, row.token_generation)))
+        .collect())
+}
+
+/// The client with this api key.
+pub async fn credentials(db: impl PgExecutor<'_>, api_key: &str) -> Result<Option<Credentials>> {
+    let row = sqlx::query!(
+        r#"select client_id, api_secret_hash, disabled_at is null as "enabled!"
+           from client where api_key = $1"#,
+        api_key
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Credentials {
+        client: ClientId::trusted(row.client_id),
+        api_secret_hash: row.api_secret_hash,
+        enabled: row.enabled,
+    }))
+}
+
+/// Generation and issue time of the client's current token: the one there is while it lives longer
+/// than `life`, else a new one; `renew` always makes a new one and voids those before.
+pub async fn current_token(
+    db: &mut PgConnection,
+    client: &ClientId,
+    now: OffsetDateTime,
+    life: Duration,
+    renew: bool,
+) -> Result<(i32, OffsetDateTime)> {
+    let row = sqlx::query!(
+        "select token_generation, token_issued_at from client where client_id = $1 for update",
+        client.as_str()
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    match row.token_issued_at {
+        Some(issued_at) if !renew && now < issued_at + life => {
+            return Ok((row.token_generation, issued_at));
+        }
+        _ => {}
+    }
+    let generation = row.token_generation.wrapping_add(1);
+    sqlx::query!(
+        "update client set token_generation = $2, token_issued_at = $3 where client_id = $1",
+        client.as_str(),
+        generation,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok((generation, now))
+}
+
+/// Adds a client.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    client: &ClientId,
+    name: &str,
+    api_key: &str,
+    api_secret_hash: &str,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into client (client_id, name, api_key, api_secret_hash) values ($1, $2, $3, $4)",
+        client.as_str(),
+        name,
+        api_key,
+        api_secret_hash,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// All clients by id.
+pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Listed>> {
+    Ok(sqlx::query_as!(
+        Listed,
+        r#"select client_id, name, disabled_at is null as "enabled!" from client order by client_id"#
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Enables or disables a client from now on; false when there is none of this id.
+pub async fn set_enabled(
+    db: impl PgExecutor<'_>,
+    client: &ClientId,
+    enabled: bool,
+) -> Result<bool> {
+    let changed = sqlx::query!(
+        r#"update client
+           set disabled_at = case when $2 then null else coalesce(disabled_at, clock_timestamp()) end
+           where client_id = $1"#,
+        client.as_str(),
+        enabled,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}

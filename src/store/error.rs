@@ -1,0 +1,141 @@
+//! What can go wrong with the database, sorted by what to do about it.
+
+/// Shorthand for this layer.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// An error of the database layer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The driver's or the server's word.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migrations: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Another worker stored a twin of one of our jobs between our look and our insert.
+    #[error("a twin of a job was stored by another worker meanwhile")]
+    Twin,
+    /// A row that our locks protect was not as we had read it.
+    #[error(
+        "{table}: {expected} rows were to change, {changed} did: rows were changed by hand or by other software"
+    )]
+    LostUpdate {
+        /// Which table.
+        table: &'static str,
+        /// Rows that were to change.
+        expected: usize,
+        /// Rows that did.
+        changed: u64,
+    },
+    /// A stored text that our own code could not have written.
+    #[error(
+        "{column} holds `{text}`, which can't be read: it was changed by hand or by other software"
+    )]
+    Unreadable {
+        /// Which column.
+        column: &'static str,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// What to do about an error of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Again at once: a twin got in between.
+    Again,
+    /// Again after a pause: an outage, a deadlock, a timeout.
+    Transient,
+    /// One job's data is to blame: find it.
+    OfJob,
+    /// Neither time nor another job mends it (missing column, read-only standby, full disk): pause
+    /// and alarm.
+    OfDeployment,
+}
+
+impl StoreError {
+    /// Sorts the error.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StoreError::Twin => Fault::Again,
+            StoreError::Database(error) => of_driver(error),
+            StoreError::Migration(_)
+            | StoreError::LostUpdate { .. }
+            | StoreError::Unreadable { .. } => Fault::OfDeployment,
+        }
+    }
+
+    /// The named constraint that refused, if one did.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            StoreError::Database(sqlx::Error::Database(error)) => error.constraint(),
+            _ => None,
+        }
+    }
+}
+
+fn of_driver(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Database(error) => {
+            error.code().map_or(Fault::Transient, |code| of_state(&code))
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Fault::Transient,
+        sqlx::Error::Encode(_) => Fault::OfJob,
+        _ => Fault::OfDeployment,
+    }
+}
+
+/// By SQLSTATE, as listed in appendix A of the Postgres manual.
+fn of_state(code: &str) -> Fault {
+    match code {
+        "P0001" => Fault::OfJob,
+        // Lock timeout, too many connections, idle-in-transaction timeout.
+        "55P03" | "53300" | "25P03" => Fault::Transient,
+        _ => match code.get(..2) {
+            // Data exceptions and integrity constraints.
+            Some("22" | "23") => Fault::OfJob,
+            // Connection, rollback (deadlock, serialization), operator intervention.
+            Some("08" | "40" | "57") => Fault::Transient,
+            _ => Fault::OfDeployment,
+        },
+    }
+}
+
+/// All the rows that were to change did.
+pub(super) fn all_changed(table: &'static str, expected: usize, changed: u64) -> Result<()> {
+    if changed == expected as u64 {
+        Ok(())
+    } else {
+        Err(StoreError::LostUpdate { table, expected, changed })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_of_error_knows_what_to_do() {
+        for (code, fault) in [
+            ("22P05", Fault::OfJob),
+            ("23514", Fault::OfJob),
+            ("P0001", Fault::OfJob),
+            ("40001", Fault::Transient),
+            ("40P01", Fault::Transient),
+            ("57P01", Fault::Transient),
+            ("57014", Fault::Transient),
+            ("55P03", Fault::Transient),
+            ("53300", Fault::Transient),
+            ("53100", Fault::OfDeployment),
+            ("42703", Fault::OfDeployment),
+            ("25006", Fault::OfDeployment),
+        ] {
+            assert_eq!(of_state(code), fault, "{code}");
+        }
+    }
+}

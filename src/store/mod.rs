@@ -1,0 +1,90 @@
+//! All SQL: one function a statement, checked against the schema at compile time.
+//!
+//! A batch runs in one transaction (read committed): [`lock`] takes the row locks, in statements of
+//! their own and in one fixed order; [`load`] reads in *later* statements what the locks protect;
+//! [`persist`] writes. A statement that both locked and read would see the locked row as it is now
+//! but the ledger as it was before it waited for the lock, and would miss a twin's answer.
+//!
+//! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
+//! an HTTP handler): the driver would hand the connection on with that transaction still open.
+
+pub mod books;
+pub mod clients;
+pub mod dead;
+pub mod error;
+pub mod ledger;
+pub mod load;
+pub mod lock;
+pub mod persist;
+
+pub use error::{Fault, Result, StoreError};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::time::Duration;
+
+/// The migrations, built in.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Longest wait for a connection; the pools are large enough that only an outage makes one wait.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Who opens the pool: what their sessions may do, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Short transactions with locks on hot rows.
+    Worker,
+    /// Single reads, and writes of one row.
+    Ingress,
+    /// Commands of an operator, which may take as long as they need.
+    Admin,
+}
+
+impl Role {
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // A frozen worker must not hold a hot row for long. The planner settings keep a batch on
+            // its indexes: given 500 keys, the planner would hash a whole table of 100,000 balances.
+            Role::Worker => &[
+                ("statement_timeout", "5s"),
+                ("lock_timeout", "5s"),
+                ("idle_in_transaction_session_timeout", "5s"),
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+                ("enable_seqscan", "off"),
+                ("jit", "off"),
+            ],
+            Role::Ingress => &[
+                ("statement_timeout", "5s"),
+                ("lock_timeout", "5s"),
+                ("idle_in_transaction_session_timeout", "5s"),
+            ],
+            Role::Admin => &[("jit", "off")],
+        }
+    }
+}
+
+/// A pool that connects when first used, so that a process starts while the database is away.
+///
+/// # Errors
+/// When the URL can't be read.
+pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPool> {
+    let options: PgConnectOptions = url.expose_secret().parse()?;
+    let options = options
+        .application_name(&format!("redeemq {role:?}").to_lowercase())
+        .options(role.settings().iter().copied());
+    Ok(PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options))
+}
+
+/// Brings the schema to the version that this binary was built with.
+///
+/// # Errors
+/// When the database is away, or holds migrations that this binary does not know.
+pub async fn migrate(pool: &PgPool) -> Result<()> {
+    Ok(MIGRATIONS.run(pool).await?)
+}

@@ -1,0 +1,28 @@
+//! The shapes that leave and enter the process: messages, answers, envelopes. Conversion and nothing
+//! else; a field's name stands here once.
+
+pub mod answer;
+pub mod envelope;
+pub mod request;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Version of the messages, in their field `v`.
+pub const VERSION: u64 = 1;
+
+/// RFC 3339 in UTC. A time that can't be written (beyond the year 9999) can't come from a clock or
+/// from Postgres as we bound it; it would read as empty.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+}
+
+/// The clock in whole microseconds, as Postgres keeps it: a time written and read back is equal.
+pub fn now() -> OffsetDateTime {
+    to_micros(OffsetDateTime::now_utc())
+}
+
+/// Cuts what Postgres would round.
+pub fn to_micros(at: OffsetDateTime) -> OffsetDateTime {
+    at.replace_nanosecond(at.nanosecond() / 1_000 * 1_000).unwrap_or(at)
+}
