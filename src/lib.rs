@@ -1,6 +1,46 @@
 //! redeemq: a queue-driven worker that redeems goods, coupon codes and sponsor rewards.
+//!
+//! # The way of a job
+//!
+//! An [`ingress`] checks the form of a request and publishes it; [`broker`] carries it; a [`worker`]
+//! takes what has arrived as one batch and loads it from the [`store`], lets the [`domain`] decide,
+//! persists, publishes the results, and only then settles the deliveries.
+//!
+//! # The rooms
+//!
+//! Each imports only from those above it:
+//!
+//! - [`domain`]: the rules, pure;
+//! - [`wire`], [`secrets`], [`retry`]: shapes of messages, keyed hashes, pauses;
+//! - [`store`]: all SQL; [`broker`]: all AMQP;
+//! - [`ingress`], [`worker`]: the two services;
+//! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
+//!
+//! # Where each promise is kept
+//!
+//! | promise | place |
+//! |---|---|
+//! | nothing lost | [`worker::publish`]: settled only after the confirm; [`ingress::gate`]: 202 only after the confirm |
+//! | never twice | [`store::persist`]: one ledger row a job, in the transaction of its effect |
+//! | never over | [`domain::decide`], and again as named constraints in `migrations/` |
+//! | answered | [`worker::outbox`]; the stored bytes stay in the ledger |
+//! | books balance | `redeemq audit` |
+//! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`] |
+//! | degrades honestly | [`ingress::gate`], [`worker::process`] |
 
 pub mod domain;
+
+pub mod retry;
 pub mod secrets;
-pub mod store;
 pub mod wire;
+
+pub mod broker;
+pub mod store;
+
+pub mod ingress;
+pub mod worker;
+
+pub mod app;
+pub mod config;
+pub mod ops;
+pub mod telemetry;

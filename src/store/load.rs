@@ -94,7 +94,7 @@ async fn lock_players(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
     }
     for row in rows {
         let (player, asset, amount) = row.parsed()?;
-        state.players.entry(player).or_insert_with(BTreeMap::new).insert(asset, amount);
+        state.players.entry(player).or_default().insert(asset, amount);
     }
     Ok(())
 }

@@ -1,0 +1,75 @@
+//! Puts the parts together, and takes them down in order.
+
+use crate::config::{Command, Config};
+use crate::store::{self, Role};
+use crate::{ingress, ops, worker};
+use sqlx::PgPool;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Connections of a worker: one batch in the database, and looks into the ledger beside it.
+const WORKER_CONNECTIONS: u32 = 4;
+/// Connections of an ingress: `/Auth` and the status of jobs.
+const INGRESS_CONNECTIONS: u32 = 8;
+/// From SIGTERM to the end, whatever hangs.
+const STOP_MAX: Duration = Duration::from_millis(9_500);
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// Each says what the reader can do.
+pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Migrate => {
+            store::migrate(&pool(&config, Role::Admin, 1)?).await?;
+            tracing::info!("the schema is up to date");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Serve => serve(&config, true, true).await,
+        Command::Ingress => serve(&config, true, false).await,
+        Command::Worker => serve(&config, false, true).await,
+    }
+}
+
+fn pool(config: &Config, role: Role, connections_max: u32) -> anyhow::Result<PgPool> {
+    Ok(store::pool(config.database_url()?, role, connections_max)?)
+}
+
+async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow::Result<ExitCode> {
+    let metrics = ops::install_metrics()?;
+    // Secrets are asked of a worker as well: it is told of a missing one now, not at a rotation.
+    let secrets = config.secrets()?;
+    let stop = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    parts.spawn(ops::run(config.metrics_addr, metrics, stop.clone()));
+    if with_ingress {
+        let store = pool(config, Role::Ingress, INGRESS_CONNECTIONS)?;
+        parts.spawn(ingress::run(config.ingress()?, secrets, store, stop.clone()));
+    }
+    if with_worker {
+        let store = pool(config, Role::Worker, WORKER_CONNECTIONS)?;
+        parts.spawn(worker::run(config.worker()?, store, stop.clone()));
+    }
+    let ended = tokio::select! {
+        signal = stop_signal() => { tracing::info!(signal = signal?, "stopping"); Ok(()) }
+        ended = parts.join_next() => ended.map_or(Ok(()), |part| part?),
+    };
+    stop.cancel();
+    let all = async { while parts.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_MAX, all).await.is_err() {
+        tracing::warn!("not everything ended in time; what is unsettled will be delivered again");
+    }
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+async fn stop_signal() -> std::io::Result<&'static str> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

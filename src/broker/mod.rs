@@ -1,0 +1,151 @@
+//! Everything that touches RabbitMQ, and the only place that sees the client library.
+//!
+//! Consuming and publishing use different connections: a broker that blocks publishers also stops
+//! the acks on their connection. There is no automatic recovery anywhere: it would hand us
+//! deliveries of a dead channel beside their redelivered twins. Whoever meets a fault drops
+//! connection and channel and begins anew.
+
+pub mod consumer;
+pub mod publisher;
+pub mod replies;
+pub mod topology;
+
+use deadpool_lapin::{PoolConfig, Runtime, Timeouts};
+use lapin::{Connection, ConnectionProperties};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+pub use deadpool_lapin::Pool;
+pub use lapin::BasicProperties;
+pub use lapin::types::{AMQPValue, FieldTable, ShortString};
+
+/// Longest wait for a connection or an answer of the broker.
+pub const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter ones give false alarms under load; longer ones leave a dead peer unnoticed.
+const HEARTBEAT_SECONDS: u32 = 15;
+
+/// Shorthand for this layer.
+pub type Result<T, E = BrokerError> = std::result::Result<T, E>;
+
+/// An error of the broker layer. All of them pass: reconnect and try again.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The client library's or the broker's word.
+    #[error("broker: {0}")]
+    Broker(#[from] lapin::Error),
+    /// No connection to be had.
+    #[error("broker: no connection: {0}")]
+    Pool(String),
+    /// An answer did not come in time; what was asked may have happened.
+    #[error("broker: no answer to {0} in time")]
+    TimedOut(&'static str),
+    /// The broker ended the consumer: the queue was deleted, or its node went away.
+    #[error("broker: the consumer was ended")]
+    ConsumerEnded,
+    /// A declaration does not fit what is there.
+    #[error(
+        "broker: {what} can't be declared: {error}. If it exists with other arguments, delete it (when empty) or mend them"
+    )]
+    Topology {
+        /// Which exchange or queue.
+        what: &'static str,
+        /// The broker's word.
+        error: lapin::Error,
+    },
+    /// What must not be lost could not be routed to its queue.
+    #[error("broker: a message for {0} came back: exchange or queue is missing")]
+    Unroutable(&'static str),
+}
+
+/// A text from outside as the protocol's short string; none when it is longer than 255 bytes (the
+/// library's own conversion would panic).
+pub fn short(text: &str) -> Option<ShortString> {
+    ShortString::try_new(text).ok()
+}
+
+/// A text of our own, known to be short.
+pub fn own(text: &str) -> ShortString {
+    short(text).unwrap_or_default()
+}
+
+/// The URL with a heartbeat, unless it names one.
+fn with_heartbeat(url: &str) -> String {
+    match url.split_once('?') {
+        Some((_, query)) if query.contains("heartbeat=") => url.to_owned(),
+        Some(_) => format!("{url}&heartbeat={HEARTBEAT_SECONDS}"),
+        None => format!("{url}?heartbeat={HEARTBEAT_SECONDS}"),
+    }
+}
+
+fn properties(name: &str) -> ConnectionProperties {
+    ConnectionProperties::default().with_connection_name(name.into())
+}
+
+/// A connection of its own, for consuming or declaring.
+///
+/// # Errors
+/// When the broker is away or refuses.
+pub async fn connect(url: &SecretString, name: &str) -> Result<Connection> {
+    let url = with_heartbeat(url.expose_secret());
+    in_time("connect", async { Ok(Connection::connect(&url, properties(name)).await?) }).await
+}
+
+/// The connections that publish. Each is used by one task at a time.
+///
+/// # Errors
+/// When the URL can't be read.
+pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool> {
+    let mut pool = PoolConfig::new(size);
+    pool.timeouts = Timeouts {
+        wait: Some(BROKER_TIMEOUT),
+        create: Some(BROKER_TIMEOUT),
+        recycle: Some(BROKER_TIMEOUT),
+    };
+    let url = Some(with_heartbeat(url.expose_secret()));
+    let config = deadpool_lapin::Config { url, pool: Some(pool) };
+    config
+        .create_pool(move || properties(name), Runtime::Tokio1)
+        .map_err(|error| BrokerError::Pool(error.to_string()))
+}
+
+/// Runs a call to the broker under the time limit.
+pub async fn in_time<T>(what: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(BROKER_TIMEOUT, call).await.unwrap_or(Err(BrokerError::TimedOut(what)))
+}
+
+/// Ends a connection without waiting for a broker that may not answer.
+pub fn close(connection: Connection) {
+    tokio::spawn(async move {
+        let closing = async { Ok(connection.close(200, own("bye")).await?) };
+        if let Err(error) = in_time("close", closing).await {
+            tracing::debug!(%error, "connection not closed cleanly");
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+
+    #[test]
+    fn a_heartbeat_is_added_but_never_replaced() {
+        assert_eq!(with_heartbeat("amqp://h/%2f"), "amqp://h/%2f?heartbeat=15");
+        assert_eq!(with_heartbeat("amqp://h/v?frame_max=9"), "amqp://h/v?frame_max=9&heartbeat=15");
+        assert_eq!(with_heartbeat("amqp://h/v?heartbeat=3"), "amqp://h/v?heartbeat=3");
+    }
+
+    #[tokio::test]
+    async fn an_amqps_url_never_speaks_in_the_clear() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let url = SecretString::from(format!("amqps://guest:guest@127.0.0.1:{port}/%2f"));
+        let connecting = tokio::spawn(async move { connect(&url, "test").await });
+        let (mut peer, _) = listener.accept().await.expect("a connection");
+        let mut first = [0; 4];
+        peer.read_exact(&mut first).await.expect("first bytes");
+        connecting.abort();
+        assert_ne!(&first, b"AMQP");
+        assert_eq!(first[0], 0x16, "a TLS handshake record");
+    }
+}

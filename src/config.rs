@@ -1,0 +1,137 @@
+//! The command line and the environment: read once, here, and nowhere else.
+
+use crate::broker::topology;
+use crate::secrets::Secrets;
+use crate::{ingress, worker};
+use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
+use std::net::SocketAddr;
+
+/// Redeems goods, coupon codes and sponsor rewards: an HTTP ingress, workers, and the tools beside them.
+#[derive(Debug, Parser)]
+#[command(name = "redeemq", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Where everything is.
+    #[command(flatten)]
+    pub config: Config,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the database schema up to date.
+    Migrate,
+    /// Run ingress and worker in one process.
+    Serve,
+    /// Run the HTTP ingress.
+    Ingress,
+    /// Run a worker.
+    Worker,
+}
+
+/// Settings; each is a flag and an environment variable.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Postgres, as postgres://user:password@host:port/database.
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_parser = secret)]
+    pub database_url: Option<SecretString>,
+    /// RabbitMQ, as amqp://user:password@host:port/vhost (the default vhost is %2f); amqps for TLS.
+    #[arg(long, env = "AMQP_URL", global = true, hide_env_values = true, value_parser = secret)]
+    pub amqp_url: Option<SecretString>,
+    /// Secrets of 32 bytes or more, comma-separated: the first signs, all verify.
+    #[arg(long, env = "REDEEMQ_SECRET", global = true, hide_env_values = true, value_parser = secret)]
+    pub secret: Option<SecretString>,
+    /// Where the ingress listens.
+    #[arg(long, env = "REDEEMQ_HTTP_ADDR", global = true, default_value = "127.0.0.1:8080")]
+    pub http_addr: SocketAddr,
+    /// Where /metrics is served.
+    #[arg(long, env = "REDEEMQ_METRICS_ADDR", global = true, default_value = "127.0.0.1:9464")]
+    pub metrics_addr: SocketAddr,
+    /// Most jobs that a worker decides in one transaction.
+    #[arg(long, env = "REDEEMQ_BATCH_MAX", global = true, default_value_t = worker::BATCH_MAX as u16,
+          value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    pub batch_max: u16,
+    /// Bytes that may wait in a request queue before publishers are refused; fixed when first declared.
+    #[arg(long, env = "REDEEMQ_QUEUE_BYTES", global = true, default_value_t = topology::QUEUE_BYTES_MAX)]
+    pub queue_bytes: u64,
+    /// Refuse jobs that were accepted more than this many seconds ago (3004); off if not given.
+    #[arg(long, env = "REDEEMQ_AGE_MAX_SECONDS", global = true)]
+    pub age_max_seconds: Option<u32>,
+    /// Log lines as JSON.
+    #[arg(long, env = "REDEEMQ_LOG_JSON", global = true)]
+    pub log_json: bool,
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap asks for")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.to_owned().into())
+}
+
+/// A setting that is needed and missing.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} is not set: {hint}")]
+pub struct Missing {
+    variable: &'static str,
+    hint: &'static str,
+}
+
+impl Config {
+    /// The database.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn database_url(&self) -> Result<&SecretString, Missing> {
+        let hint = "name the database, as postgres://user:password@host:5432/redeemq";
+        self.database_url.as_ref().ok_or(Missing { variable: "DATABASE_URL", hint })
+    }
+
+    /// The broker.
+    ///
+    /// # Errors
+    /// When it is not set.
+    pub fn amqp_url(&self) -> Result<&SecretString, Missing> {
+        let hint = "name the broker, as amqp://user:password@host:5672/%2f";
+        self.amqp_url.as_ref().ok_or(Missing { variable: "AMQP_URL", hint })
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// When they are not set, or one is too short.
+    pub fn secrets(&self) -> anyhow::Result<Secrets> {
+        let hint = "make one with `openssl rand -hex 32`, and give every ingress and every command the same";
+        let list = self.secret.as_ref().ok_or(Missing { variable: "REDEEMQ_SECRET", hint })?;
+        Ok(Secrets::parse(list)?)
+    }
+
+    /// How an ingress runs.
+    ///
+    /// # Errors
+    /// When the broker is not set.
+    pub fn ingress(&self) -> Result<ingress::Settings, Missing> {
+        Ok(ingress::Settings {
+            amqp_url: self.amqp_url()?.clone(),
+            http_addr: self.http_addr,
+            queue_bytes_max: self.queue_bytes,
+        })
+    }
+
+    /// How a worker runs.
+    ///
+    /// # Errors
+    /// When the broker is not set.
+    pub fn worker(&self) -> Result<worker::Settings, Missing> {
+        Ok(worker::Settings {
+            amqp_url: self.amqp_url()?.clone(),
+            batch_max: usize::from(self.batch_max),
+            queue_bytes_max: self.queue_bytes,
+            age_max: self.age_max_seconds.map(|s| time::Duration::seconds(s.into())),
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! `GET /Redeem/jobs/{id}`: what became of a job.
+
+use super::answers::{Refused, applied, decision, json, success};
+use super::{Front, body, headers};
+use crate::domain::code::Code;
+use crate::domain::id::ClientId;
+use crate::domain::job::JobId;
+use crate::domain::params::Params;
+use crate::domain::state::Stored;
+use crate::store;
+use crate::store::ledger::{self, Standing};
+use crate::wire::answer::Answer;
+use crate::wire::{self, envelope};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::time::{Instant, sleep};
+
+/// How often a waiting caller's job is looked up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A job as its client names it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The id.
+    pub id: JobId,
+    /// Whose.
+    pub client: ClientId,
+}
+
+/// Status of a job.
+///
+/// # Errors
+/// 3002 for an id that this client was never given; 3003 while the database is away.
+pub async fn status(
+    State(front): State<Arc<Front>>,
+    Path(job_id): Path<String>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (parts, _) = request.into_parts();
+    let token = body::token(&parts, &Params::default())?;
+    let client = front.tokens.judge(token.as_deref())?;
+    let unknown = || Refused::of(Code::UnknownJob);
+    let asked = Asked { id: JobId::parse(&job_id).ok_or_else(unknown)?, client };
+    let given = match asked.id {
+        JobId::Given { .. } if front.secrets.gave(&asked.client, &asked.id) => true,
+        JobId::Given { .. } => return Err(unknown()),
+        // A publisher's own UUID was given by nobody: only the ledger knows it.
+        JobId::Foreign(_) => false,
+    };
+    let wait = headers::wait(&parts.headers);
+    let deadline = Instant::now() + wait.unwrap_or_default();
+    let standing = match look(&front, &asked, deadline).await {
+        Ok(Standing::Unseen) if !given => return Err(unknown()),
+        Ok(standing) => standing,
+        Err(error) => {
+            tracing::warn!(%error, "the database did not answer");
+            return Err(Refused::of(Code::Unavailable));
+        }
+    };
+    let response = success(200, &describe(&asked, &job_id, standing));
+    Ok(match wait {
+        Some(wait) => applied(response, wait.as_secs()),
+        None => response,
+    })
+}
+
+/// The decision on a job as soon as the ledger has it; none when the time is over or the database away.
+pub async fn decision_by(front: &Front, asked: &Asked, deadline: Instant) -> Option<Response> {
+    let looking = tokio::time::timeout_at(deadline, look(front, asked, deadline));
+    match looking.await {
+        Ok(Ok(Standing::Decided(stored))) if asked.is_answered_by(&stored) => {
+            decision(&stored.body)
+        }
+        Ok(Ok(Standing::Decided(stored))) => {
+            let code = Code::KeyReused;
+            let body = envelope::refusal(code, code.message(), &Value::Null, stored.decided_at);
+            Some(json(code.http_status(), body))
+        }
+        Ok(Ok(Standing::Dead | Standing::Unseen) | Err(_)) | Err(_) => None,
+    }
+}
+
+impl Asked {
+    /// Whether a ledger row answers this very job, or another one of the same key.
+    fn is_answered_by(&self, stored: &Stored) -> bool {
+        match &self.id {
+            JobId::Given { content, .. } => *content == stored.content,
+            JobId::Foreign(_) => true,
+        }
+    }
+
+    /// When it was accepted, where the id tells: random ids are time-ordered.
+    fn accepted_at(&self) -> Option<OffsetDateTime> {
+        let (seconds, nanos) = self.id.key().get_timestamp()?.to_unix();
+        let at = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
+        at.replace_nanosecond(nanos).ok()
+    }
+}
+
+/// Looks until there is something to see or the time is over.
+async fn look(front: &Front, asked: &Asked, deadline: Instant) -> store::Result<Standing> {
+    loop {
+        let standing = ledger::find(&front.store, &asked.client, asked.id.key()).await?;
+        if standing != Standing::Unseen || Instant::now() + LOOK_EVERY > deadline {
+            return Ok(standing);
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn describe(asked: &Asked, job_id: &str, standing: Standing) -> Value {
+    let (status, times, result) = match standing {
+        Standing::Unseen => ("queued", (asked.accepted_at(), None), Value::Null),
+        Standing::Dead => ("dead", (asked.accepted_at(), None), Value::Null),
+        Standing::Decided(stored) => {
+            let times = (Some(stored.accepted_at), Some(stored.decided_at));
+            ("done", times, result(asked, &stored))
+        }
+    };
+    json!({
+        "job_id": job_id,
+        "status": status,
+        "accepted_at": times.0.map(wire::rfc3339),
+        "decided_at": times.1.map(wire::rfc3339),
+        "result": result,
+    })
+}
+
+fn result(asked: &Asked, stored: &Stored) -> Value {
+    if asked.is_answered_by(stored) {
+        let answer: Option<Answer<'_>> = serde_json::from_str(&stored.body).ok();
+        return answer.and_then(|answer| serde_json::to_value(answer).ok()).unwrap_or_default();
+    }
+    let code = Code::KeyReused;
+    json!({
+        "success": false, "error_code": code.as_str(), "message": code.message(), "response": null,
+    })
+}

@@ -1,0 +1,61 @@
+//! The one place that says how long to wait before trying again.
+
+use backoff::ExponentialBackoff;
+use backoff::backoff::Backoff as _;
+use std::time::Duration;
+
+/// Longest pause: whoever waits for a database or a broker shall be back within 2 s of its return.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+
+/// Pauses that double up to one second, with jitter, so that many workers don't come back in step.
+/// They never give up: an outage has no length at which losing jobs becomes right.
+#[derive(Debug)]
+pub struct Pauses(ExponentialBackoff);
+
+impl Pauses {
+    /// Beginning with the shortest.
+    pub fn new() -> Self {
+        Self(ExponentialBackoff {
+            initial_interval: PAUSE_FIRST,
+            current_interval: PAUSE_FIRST,
+            multiplier: 2.0,
+            // Half of the interval at most: the cap holds for the longest draw.
+            randomization_factor: 0.5,
+            max_interval: PAUSE_MAX.mul_f64(1.0 / 1.5),
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        })
+    }
+
+    /// The next pause.
+    pub fn draw(&mut self) -> Duration {
+        self.0.next_backoff().unwrap_or(PAUSE_MAX)
+    }
+
+    /// After a success: the next pause is the shortest again.
+    pub fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_second_and_never_end() {
+        let mut pauses = Pauses::new();
+        let drawn: Vec<Duration> = (0..500).map(|_| pauses.draw()).collect();
+        assert!(drawn.iter().all(|pause| *pause <= PAUSE_MAX && !pause.is_zero()));
+        assert!(drawn[400..].iter().any(|pause| *pause > PAUSE_MAX / 2));
+        pauses.reset();
+        assert!(pauses.draw() <= PAUSE_FIRST * 2);
+    }
+}

@@ -1,0 +1,20 @@
+//! Logs: to standard error, as text for people or JSON for machines.
+
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Begins to log. `RUST_LOG` chooses what; `info` if not set.
+pub fn init(as_json: bool) {
+    let chosen =
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    // These libraries log whole messages and statements with their values, at any level: a coupon
+    // code has no business in a log, whatever RUST_LOG says.
+    let kept_quiet = Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_target("lapin", LevelFilter::ERROR)
+        .with_target("sqlx", LevelFilter::ERROR);
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let format = if as_json { format.json().boxed() } else { format.boxed() };
+    tracing_subscriber::registry().with(format.with_filter(kept_quiet)).with(chosen).init();
+}

@@ -1,0 +1,109 @@
+//! Gathering: take what has arrived, up to a bound, and wait for no more. A lone job is not
+//! delayed, and a flood is handled hundreds at a time.
+
+use crate::broker::Result;
+use crate::broker::consumer::{Consumer, Received};
+use crate::broker::topology::ATTEMPTS_MAX;
+use crate::domain::job::Job;
+use crate::wire::request::{self, Undecodable};
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// Units that the jobs of one batch may ask for together: each may be a code to load and an event to
+/// publish.
+const UNITS_MAX: i64 = 20_000;
+
+/// One delivery, read.
+#[derive(Debug)]
+pub struct Item {
+    /// As it came.
+    pub received: Received,
+    /// What it asks for.
+    pub asks: Asks,
+}
+
+/// What a delivery asks for.
+#[derive(Debug)]
+pub enum Asks {
+    /// A decision.
+    Job(Job),
+    /// A last look into the ledger: it was tried too often.
+    Overdue(Job),
+    /// The dead queue.
+    Nothing(Undecodable),
+}
+
+impl Item {
+    fn read(received: Received) -> Self {
+        let overdue = received.is_overdue || received.attempts > ATTEMPTS_MAX;
+        let asks = match request::decode(&received.body) {
+            Ok(job) if overdue => Asks::Overdue(job),
+            Ok(job) => Asks::Job(job),
+            Err(undecodable) => Asks::Nothing(undecodable),
+        };
+        Self { received, asks }
+    }
+
+    /// Seen before: whatever ended that attempt, it shall take no neighbour along.
+    fn goes_alone(&self) -> bool {
+        self.received.attempts > 0
+    }
+
+    fn units(&self) -> i64 {
+        match &self.asks {
+            Asks::Job(Job { request: Ok(request), .. }) => request.units(),
+            _ => 1,
+        }
+    }
+}
+
+/// Gathers batches from a consumer.
+pub struct Gatherer {
+    jobs_max: usize,
+    /// Taken from the consumer, but not fit for the batch before.
+    next: Option<Item>,
+}
+
+impl Gatherer {
+    /// With a bound on the jobs of a batch.
+    pub fn new(jobs_max: usize) -> Self {
+        Self { jobs_max: jobs_max.max(1), next: None }
+    }
+
+    /// Waits for the first delivery, then takes along what else has arrived. Dropping the future
+    /// loses nothing: it is pending only while it holds nothing.
+    ///
+    /// # Errors
+    /// When the consumer is done for; what was gathered before is returned first.
+    pub async fn gather(&mut self, consumer: &mut Consumer) -> Result<Vec<Item>> {
+        poll_fn(|cx| {
+            let mut batch: Vec<Item> = Vec::new();
+            let mut units = 0;
+            while batch.len() < self.jobs_max {
+                let item = match self.next.take() {
+                    Some(item) => item,
+                    None => match consumer.poll_next(cx) {
+                        Poll::Ready(Ok(received)) => Item::read(received),
+                        Poll::Ready(Err(error)) if batch.is_empty() => {
+                            return Poll::Ready(Err(error));
+                        }
+                        Poll::Pending if batch.is_empty() => return Poll::Pending,
+                        Poll::Ready(Err(_)) | Poll::Pending => break,
+                    },
+                };
+                units += item.units();
+                let alone = item.goes_alone();
+                if !batch.is_empty() && (alone || units > UNITS_MAX) {
+                    self.next = Some(item);
+                    break;
+                }
+                batch.push(item);
+                if alone {
+                    break;
+                }
+            }
+            Poll::Ready(Ok(batch))
+        })
+        .await
+    }
+}

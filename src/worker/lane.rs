@@ -1,0 +1,203 @@
+//! One lane: a consumer, the database, a publisher, and the supervisor that begins anew.
+
+use super::Context;
+use super::batch::{Asks, Gatherer, Item};
+use super::outbox::{self, Parcel};
+use super::process::{self, Processed};
+use super::publish::publish;
+use crate::broker::consumer::Consumer;
+use crate::broker::publisher::Publisher;
+use crate::broker::{BrokerError, Result};
+use crate::retry::Pauses;
+use crate::store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Deliveries taken ahead: one batch publishing, one in the database, one arriving.
+const BATCHES_AHEAD: usize = 3;
+/// How long a stopping lane works off what it has been sent, before it leaves the rest to others.
+const DRAIN_MAX: Duration = Duration::from_secs(4);
+/// How long suspects wait for company that could prove them guilty.
+const SUSPECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs sessions until told to stop.
+pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
+    let mut pauses = Pauses::new();
+    while !stop.is_cancelled() {
+        let begun = std::time::Instant::now();
+        let error = match session(&context, &stop).await {
+            Ok(()) => break,
+            Err(error) => error,
+        };
+        metrics::counter!("redeemq_sessions_lost_total").increment(1);
+        metrics::gauge!("redeemq_lanes_consuming").set(0.0);
+        if begun.elapsed() > Duration::from_secs(5) {
+            pauses.reset();
+        }
+        let pause = pauses.draw();
+        tracing::warn!(%error, pause_ms = pause.as_millis(), "the lane lost its broker and will reconnect");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    metrics::gauge!("redeemq_lanes_consuming").set(0.0);
+}
+
+/// From connecting to the first fault, or to the end of the drain.
+async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()> {
+    let settings = &context.settings;
+    let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
+    let publisher = Publisher::open(&context.publishers).await?;
+    let consumer =
+        Consumer::connect(&settings.amqp_url, prefetch, settings.queue_bytes_max).await?;
+    tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
+    metrics::gauge!("redeemq_lanes_consuming").set(1.0);
+
+    let (sender, receiver) = mpsc::channel(1);
+    let settler = consumer.settler();
+    let publishing = tokio::spawn(async move {
+        let published = publish(receiver, &publisher, &settler).await;
+        if published.is_err() {
+            publisher.discard();
+        }
+        published
+    });
+    let mut lane = Lane {
+        context: Arc::clone(context),
+        consumer,
+        gatherer: Gatherer::new(settings.batch_max),
+        suspects: Vec::new(),
+        sender,
+        publishing,
+    };
+    let taken = lane.take(stop).await;
+    lane.finish(taken).await
+}
+
+struct Lane {
+    context: Arc<Context>,
+    consumer: Consumer,
+    gatherer: Gatherer,
+    /// Jobs that failed alone while no other job committed.
+    suspects: Vec<Item>,
+    sender: mpsc::Sender<Vec<Parcel>>,
+    publishing: JoinHandle<Result<()>>,
+}
+
+impl Lane {
+    /// Takes batches until told to stop, then what has been sent already.
+    async fn take(&mut self, stop: &CancellationToken) -> Result<()> {
+        loop {
+            let batch = tokio::select! {
+                batch = self.gatherer.gather(&mut self.consumer) => batch?,
+                () = tokio::time::sleep(SUSPECT_PAUSE), if !self.suspects.is_empty() => Vec::new(),
+                () = stop.cancelled() => break,
+                () = self.sender.closed() => return Ok(()),
+            };
+            self.process(batch, stop).await?;
+        }
+        self.consumer.cancel().await?;
+        let drained = tokio::time::timeout(DRAIN_MAX, async {
+            loop {
+                match self.gatherer.gather(&mut self.consumer).await {
+                    Ok(batch) => self.process(batch, stop).await?,
+                    Err(BrokerError::ConsumerEnded) => return Ok(()),
+                    Err(error) => return Err(error),
+                }
+            }
+        });
+        drained.await.unwrap_or(Ok(()))
+    }
+
+    /// Lets the publisher finish, and ends the session.
+    async fn finish(self, taken: Result<()>) -> Result<()> {
+        drop(self.sender);
+        let published = match tokio::time::timeout(DRAIN_MAX, self.publishing).await {
+            Ok(Ok(published)) => published,
+            Ok(Err(_)) | Err(_) => Err(BrokerError::TimedOut("the last results")),
+        };
+        self.consumer.close();
+        taken.and(published)
+    }
+
+    /// One batch: decide what can be decided, and hand on what has to be published.
+    async fn process(&mut self, mut batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
+        batch.append(&mut self.suspects);
+        let mut parcels = Vec::with_capacity(batch.len());
+        let (mut jobs, mut items) = (Vec::new(), Vec::new());
+        for item in batch {
+            match &item.asks {
+                Asks::Job(job) => {
+                    jobs.push(job.clone());
+                    items.push(item);
+                }
+                Asks::Overdue(_) => parcels.extend(self.last_look(item).await),
+                Asks::Nothing(undecodable) => {
+                    let reason = undecodable.reason.clone();
+                    parcels.push(self.bury(&item, "undecodable", &reason).await);
+                }
+            }
+        }
+        let processed = process::process(&self.context, jobs, stop).await;
+        for (item, processed) in items.into_iter().zip(processed) {
+            match processed {
+                Processed::Answered(answer) => {
+                    if let Asks::Job(job) = &item.asks {
+                        parcels.push(outbox::result(&item.received, job, &answer));
+                    }
+                }
+                Processed::Poison(error) => parcels.push(self.bury(&item, "poison", &error).await),
+                Processed::Suspect(error) => {
+                    tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
+                    self.suspects.push(item);
+                }
+                Processed::Abandoned => {}
+            }
+        }
+        if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
+            tracing::debug!("the publisher has ended; its error ends the session");
+        }
+        Ok(())
+    }
+
+    /// Tried too often: answered if it was decided after all, else put aside. While the ledger can't
+    /// be asked, the delivery stays open and comes again.
+    async fn last_look(&self, item: Item) -> Option<Parcel> {
+        let Asks::Overdue(job) = &item.asks else { return None };
+        match process::look_up(&self.context, job).await {
+            Ok(Some(answer)) => Some(outbox::result(&item.received, job, &answer)),
+            Ok(None) => {
+                let reason =
+                    format!("delivered {} times without a decision", item.received.attempts);
+                Some(self.bury(&item, "attempts", &reason).await)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ledger can't be asked about an overdue job");
+                None
+            }
+        }
+    }
+
+    async fn bury(&self, item: &Item, kind: &'static str, reason: &str) -> Parcel {
+        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
+        let known = match &item.asks {
+            Asks::Job(job) | Asks::Overdue(job) => Some((&job.client, job.key, &job.job_id)),
+            Asks::Nothing(undecodable) => {
+                undecodable.known.as_ref().map(|known| (&known.client, known.key, &known.job_id))
+            }
+        };
+        tracing::warn!(kind, reason, "a message goes to the dead queue");
+        if let Some((client, key, job_id)) = known {
+            let noted = store::dead::insert(&self.context.store, client, key, job_id, reason).await;
+            if let Err(error) = noted {
+                // The dead queue itself is the record; without this row a status reads `queued`.
+                tracing::warn!(%error, "a dead job could not be noted for its status");
+            }
+        }
+        outbox::dead(item, reason)
+    }
+}

@@ -1,0 +1,72 @@
+//! The worker: takes requests, decides them in batches, publishes the results.
+//!
+//! Life of a delivery: **gather** what has arrived into a batch; **process** it (load, decide,
+//! persist in one transaction); **publish** the results and wait for their confirms; **settle** (ack)
+//! only then. While one batch publishes, the next is in the database.
+//!
+//! Who is authoritative: the ledger. A worker holds nothing that another needs; whatever dies
+//! half-way is delivered again, found in the ledger, and its stored answer is published again.
+//!
+//! What happens on failure: [`process`] sorts database errors (an outage waits, a job's own fault is
+//! isolated, a fault of deployment pauses and alarms); any broker fault ends the [`lane`]'s session,
+//! and a new one begins with new connections.
+
+pub mod batch;
+pub mod lane;
+pub mod outbox;
+pub mod process;
+pub mod publish;
+
+use crate::broker;
+use crate::domain::decide::Rules;
+use crate::wire;
+use secrecy::SecretString;
+use sqlx::PgPool;
+use std::sync::Arc;
+use time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Most jobs in a batch. Measured on 2 cores: see the table in docs/design.md; above it, latency grows
+/// and throughput does not.
+pub const BATCH_MAX: usize = 500;
+
+/// How a worker runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where requests come from.
+    pub amqp_url: SecretString,
+    /// Most jobs in a batch.
+    pub batch_max: usize,
+    /// Bytes that may wait in a request queue.
+    pub queue_bytes_max: u64,
+    /// Jobs accepted longer ago are refused.
+    pub age_max: Option<Duration>,
+}
+
+/// What every step of a lane needs.
+pub struct Context {
+    /// How it runs.
+    pub settings: Settings,
+    /// The books.
+    pub store: PgPool,
+    /// Connections that publish results.
+    pub publishers: broker::Pool,
+}
+
+impl Context {
+    /// The rules of this instant.
+    pub fn rules(&self) -> Rules {
+        Rules { now: wire::now(), age_max: self.settings.age_max }
+    }
+}
+
+/// Runs until told to stop; then finishes what it has taken.
+///
+/// # Errors
+/// When the broker's URL can't be read. Outages are waited for.
+pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
+    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 2)?;
+    let context = Arc::new(Context { settings, store, publishers });
+    lane::supervise(context, stop).await;
+    Ok(())
+}

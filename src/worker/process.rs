@@ -1,0 +1,227 @@
+//! One batch through the database, whatever the database does.
+//!
+//! | error | what happens |
+//! |---|---|
+//! | outage, deadlock, timeout | the same batch again, after a pause that grows to a second |
+//! | a twin stored by another worker meanwhile | the same batch again, at once |
+//! | a panic, a data or constraint error | the batch is split until the culprit stands alone |
+//! | anything else (missing column, read-only, full disk) | the lane pauses, alarms, and tries on |
+//!
+//! A culprit is poison only if another job commits meanwhile: where all fail alike, the fault lies
+//! with the deployment, and an alarm is better than an emptied queue.
+
+use super::Context;
+use crate::domain::decide::{Earlier, Verdict, decide};
+use crate::domain::job::Job;
+use crate::domain::outcome::Outcome;
+use crate::domain::state::Stored;
+use crate::retry::Pauses;
+use crate::store::{self, Fault, StoreError, persist::Entry};
+use crate::wire::answer;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What a job's caller is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The result message.
+    pub body: Arc<str>,
+    /// Whether it had been decided before.
+    pub is_replayed: bool,
+}
+
+/// What became of one job in the database.
+#[derive(Debug)]
+pub enum Processed {
+    /// Decided, now or before.
+    Answered(Answer),
+    /// Its own data makes the database fail, while other jobs commit.
+    Poison(String),
+    /// The same, but no other job has committed meanwhile: not yet proven to be its own fault.
+    Suspect(String),
+    /// We are stopping, and the database is away: somebody else will decide it.
+    Abandoned,
+}
+
+/// Processes a batch until each job of it has an answer or a reason.
+pub async fn process(
+    context: &Arc<Context>,
+    jobs: Vec<Job>,
+    stop: &CancellationToken,
+) -> Vec<Processed> {
+    let mut done: Vec<Option<Processed>> = jobs.iter().map(|_| None).collect();
+    let mut suspects: Vec<(usize, String)> = Vec::new();
+    let mut committed = false;
+    let mut parts = vec![(0, jobs)];
+    while let Some((first, part)) = parts.pop() {
+        let part: Arc<[Job]> = part.into();
+        match persistently(context, &part, stop).await {
+            Ok(answers) => {
+                committed |= answers.iter().any(|answer| !answer.is_replayed);
+                for (i, answer) in answers.into_iter().enumerate() {
+                    done[first + i] = Some(Processed::Answered(answer));
+                }
+            }
+            Err(Stuck::Stopping) => {}
+            Err(Stuck::OfJob(error)) if part.len() == 1 => suspects.push((first, error)),
+            Err(Stuck::OfJob(_)) => {
+                metrics::counter!("redeemq_batches_split_total").increment(1);
+                let (left, right) = part.split_at(part.len() / 2);
+                parts.push((first + left.len(), right.to_vec()));
+                parts.push((first, left.to_vec()));
+            }
+        }
+    }
+    for (place, error) in suspects {
+        done[place] =
+            Some(if committed { Processed::Poison(error) } else { Processed::Suspect(error) });
+    }
+    done.into_iter().map(|done| done.unwrap_or(Processed::Abandoned)).collect()
+}
+
+enum Stuck {
+    /// A job of the part is to blame.
+    OfJob(String),
+    Stopping,
+}
+
+/// Tries until it commits or a job is to blame.
+async fn persistently(
+    context: &Arc<Context>,
+    jobs: &Arc<[Job]>,
+    stop: &CancellationToken,
+) -> Result<Vec<Answer>, Stuck> {
+    let mut pauses = Pauses::new();
+    let mut alarmed = false;
+    loop {
+        let begun = Instant::now();
+        // Of its own task: a panic ends it and not the lane, and nothing can drop it half-way.
+        let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs)));
+        let error = match attempt.await {
+            Ok(Ok(answers)) => {
+                metrics::histogram!("redeemq_batch_seconds").record(begun.elapsed().as_secs_f64());
+                metrics::histogram!("redeemq_batch_jobs").record(jobs.len() as f64);
+                metrics::gauge!("redeemq_lane_paused").set(0.0);
+                return Ok(answers);
+            }
+            Ok(Err(error)) => error,
+            Err(panic) => return Err(Stuck::OfJob(format!("panic while deciding: {panic}"))),
+        };
+        let fault = error.fault();
+        let kind = match fault {
+            Fault::Again => "twin",
+            Fault::OfJob => return Err(Stuck::OfJob(error.to_string())),
+            Fault::Transient => "transient",
+            Fault::OfDeployment => "deployment",
+        };
+        metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
+        if fault == Fault::Again {
+            continue;
+        }
+        metrics::gauge!("redeemq_lane_paused").set(1.0);
+        if !alarmed {
+            alarm(fault, &error, jobs.len());
+            alarmed = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pauses.draw()) => {}
+            () = stop.cancelled() => return Err(Stuck::Stopping),
+        }
+    }
+}
+
+fn alarm(fault: Fault, error: &StoreError, jobs: usize) {
+    if fault == Fault::OfDeployment {
+        tracing::error!(%error, jobs, "the database refuses every batch: mend it; jobs wait and nothing is lost");
+    } else {
+        tracing::warn!(%error, jobs, "the database is away or busy: the batch is tried again");
+    }
+}
+
+/// Steps 1 to 3 in one transaction: load, decide, persist.
+async fn attempt(context: Arc<Context>, jobs: Arc<[Job]>) -> Result<Vec<Answer>, StoreError> {
+    let mut db = context.store.begin().await?;
+    let mut state = store::load::load(&mut db, &jobs).await?;
+
+    let rules = context.rules();
+    let (verdicts, changes) = decide(&jobs, &mut state, &rules);
+    let bodies: Vec<Option<Arc<str>>> = jobs
+        .iter()
+        .zip(&verdicts)
+        .map(|(job, verdict)| match verdict {
+            Verdict::Decided(outcome) => Some(answer::decided(job, outcome, rules.now).into()),
+            Verdict::Again(_) | Verdict::Reused(_) => None,
+        })
+        .collect();
+    let mut entries = Vec::with_capacity(jobs.len());
+    for ((job, verdict), body) in jobs.iter().zip(&verdicts).zip(&bodies) {
+        if let (Verdict::Decided(outcome), Some(body)) = (verdict, body) {
+            entries.push(Entry { job, outcome, body });
+        }
+    }
+    store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
+    db.commit().await?;
+
+    for entry in &entries {
+        count(entry.job, entry.outcome, rules.now);
+    }
+    let answers = jobs.iter().zip(&verdicts).zip(&bodies).map(|((job, verdict), body)| {
+        let is_replayed = body.is_none();
+        let body = match (verdict, body) {
+            (_, Some(body)) => Arc::clone(body),
+            (Verdict::Reused(earlier), None) => {
+                let (accepted_at, decided_at) = times(earlier, &jobs, rules.now);
+                answer::reused(job, accepted_at, decided_at).into()
+            }
+            (Verdict::Again(Earlier::Stored(stored)), None) => stored.body.as_str().into(),
+            (Verdict::Again(Earlier::InBatch(first)), None) => {
+                bodies[*first].clone().unwrap_or_default()
+            }
+            (Verdict::Decided(_), None) => Arc::default(),
+        };
+        Answer { body, is_replayed }
+    });
+    Ok(answers.collect())
+}
+
+fn times(
+    earlier: &Earlier,
+    jobs: &[Job],
+    now: time::OffsetDateTime,
+) -> (time::OffsetDateTime, time::OffsetDateTime) {
+    match earlier {
+        Earlier::Stored(stored) => (stored.accepted_at, stored.decided_at),
+        Earlier::InBatch(first) => (jobs[*first].accepted_at, now),
+    }
+}
+
+fn count(job: &Job, outcome: &Outcome, decided_at: time::OffsetDateTime) {
+    let (operation, code) = (job.operation.as_str(), outcome.code().as_str());
+    metrics::counter!("redeemq_decided_total", "operation" => operation, "code" => code)
+        .increment(1);
+    let waited = (decided_at - job.accepted_at).as_seconds_f64().max(0.0);
+    metrics::histogram!("redeemq_accepted_to_decided_seconds").record(waited);
+}
+
+/// The answer to a job that was tried too often: the ledger's, if it was decided after all.
+///
+/// # Errors
+/// As the database has it.
+pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, StoreError> {
+    let standing = store::ledger::find(&context.store, &job.client, job.key).await?;
+    Ok(match standing {
+        store::ledger::Standing::Decided(stored) => Some(again(job, &stored)),
+        store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
+    })
+}
+
+/// What a stored answer means for a job that came after it.
+pub fn again(job: &Job, stored: &Stored) -> Answer {
+    let body = if stored.content == job.content {
+        stored.body.as_str().into()
+    } else {
+        answer::reused(job, stored.accepted_at, stored.decided_at).into()
+    };
+    Answer { body, is_replayed: true }
+}

@@ -1,0 +1,118 @@
+//! Steps 4 and 5 of a batch: publish, and settle what is confirmed.
+//!
+//! A result that a reader's full queue refuses is tried again for a while, beside the following
+//! batches and never in front of them; then it is counted and settled, for it stays fetchable. A
+//! dead letter has no such second home: it is tried until it is confirmed.
+
+use super::outbox::Parcel;
+use crate::broker::consumer::Settler;
+use crate::broker::publisher::{Outgoing, Publisher, Receipt};
+use crate::broker::{BrokerError, Result, topology};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How long a refused result is tried again.
+const REFUSED_TRIES_FOR: Duration = Duration::from_secs(5);
+/// How often.
+const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
+/// Most refused results of one route that are held for another try: held deliveries fill the
+/// prefetch, and a flood for one full queue shall not stop the others.
+const REFUSED_HELD_MAX: usize = 100;
+
+struct Refused {
+    parcel: Parcel,
+    since: Instant,
+}
+
+/// Publishes parcels until the lane ends or the broker fails.
+///
+/// # Errors
+/// The session is over then: what is not settled is delivered again.
+pub async fn publish(
+    mut parcels: mpsc::Receiver<Vec<Parcel>>,
+    publisher: &Publisher,
+    settler: &Settler,
+) -> Result<()> {
+    let mut refused: Vec<Refused> = Vec::new();
+    let mut tick = interval(REFUSED_TRY_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut open = true;
+    while open || !refused.is_empty() {
+        let fresh = tokio::select! {
+            batch = parcels.recv(), if open => match batch {
+                Some(batch) => batch,
+                None => { open = false; continue }
+            },
+            _ = tick.tick(), if !refused.is_empty() => Vec::new(),
+        };
+        let mut window: Vec<Refused> = Vec::with_capacity(fresh.len());
+        if fresh.is_empty() {
+            window.append(&mut refused);
+        }
+        let since = Instant::now();
+        window.extend(fresh.into_iter().map(|parcel| Refused { parcel, since }));
+        publish_window(window, publisher, settler, &mut refused, open).await?;
+    }
+    Ok(())
+}
+
+async fn publish_window(
+    window: Vec<Refused>,
+    publisher: &Publisher,
+    settler: &Settler,
+    refused: &mut Vec<Refused>,
+    may_wait: bool,
+) -> Result<()> {
+    let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
+    outgoing.extend(window.iter().map(|tried| tried.parcel.main.clone()));
+    outgoing.extend(window.iter().filter_map(|tried| tried.parcel.reply.clone()));
+    let mut receipts = publisher.publish(&outgoing, true).await?;
+    count_replies(&receipts.split_off(window.len()));
+
+    let mut held: HashMap<_, usize> = HashMap::new();
+    for tried in refused.iter() {
+        *held.entry(tried.parcel.main.routing_key.clone()).or_default() += 1;
+    }
+    let mut settled = Vec::with_capacity(window.len());
+    for (mut tried, receipt) in window.into_iter().zip(receipts) {
+        tried.parcel.reply = None;
+        let route = &tried.parcel.main.routing_key;
+        let held = held.entry(route.clone()).or_default();
+        let try_again = tried.parcel.is_dead
+            || (may_wait && tried.since.elapsed() < REFUSED_TRIES_FOR && *held < REFUSED_HELD_MAX);
+        match receipt {
+            Receipt::Returned if tried.parcel.is_dead => {
+                return Err(BrokerError::Unroutable(topology::DEAD));
+            }
+            Receipt::Refused if try_again => {
+                *held += 1;
+                refused.push(tried);
+            }
+            Receipt::Refused => {
+                metrics::counter!("redeemq_results_total", "outcome" => "refused").increment(1);
+                settled.push(tried.parcel.tag);
+            }
+            Receipt::Confirmed | Receipt::Returned => {
+                let outcome = if tried.parcel.is_dead { "dead" } else { "published" };
+                metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
+                settled.push(tried.parcel.tag);
+            }
+        }
+    }
+    let lost = settler.ack(&settled).await;
+    metrics::counter!("redeemq_acks_lost_total").increment(lost as u64);
+    Ok(())
+}
+
+fn count_replies(receipts: &[Receipt]) {
+    for receipt in receipts {
+        let outcome = match receipt {
+            Receipt::Confirmed => "published",
+            Receipt::Returned => "gone",
+            Receipt::Refused => "refused",
+        };
+        metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(1);
+    }
+}
