@@ -23,7 +23,7 @@
 //! | nothing lost | [`worker::publish`]: settled only after the confirm; [`ingress::gate`]: 202 only after the confirm |
 //! | never twice | [`store::persist`]: one ledger row a job, in the transaction of its effect |
 //! | never over | [`domain::decide`], and again as named constraints in `migrations/` |
-//! | answered | [`worker::outbox`]; the stored bytes stay in the ledger |
+//! | answered | [`broker::letters`]; the stored bytes stay in the ledger |
 //! | books balance | `redeemq audit` |
 //! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`] |
 //! | degrades honestly | [`ingress::gate`], [`worker::process`] |

@@ -40,6 +40,7 @@ pub async fn run(
     let listener = TcpListener::bind(address).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_METRICS_ADDR: can't listen on {address}: {error}")
     })?;
+    tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let upkeep = metrics.clone();
     let ended = stop.clone();
     tokio::spawn(ended.run_until_cancelled_owned(async move {

@@ -1,5 +1,6 @@
 //! Logs: to standard error, as text for people or JSON for machines.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -14,7 +15,8 @@ pub fn init(as_json: bool) {
         .with_default(LevelFilter::TRACE)
         .with_target("lapin", LevelFilter::ERROR)
         .with_target("sqlx", LevelFilter::ERROR);
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let format = if as_json { format.json().boxed() } else { format.boxed() };
     tracing_subscriber::registry().with(format.with_filter(kept_quiet)).with(chosen).init();
 }

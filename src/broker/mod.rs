@@ -6,6 +6,8 @@
 //! connection and channel and begins anew.
 
 pub mod consumer;
+pub mod dead;
+pub mod letters;
 pub mod publisher;
 pub mod replies;
 pub mod topology;

@@ -5,6 +5,7 @@ use crate::domain::code::Code;
 use crate::domain::goods::{Asset, Goods};
 use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, Outcome, Short};
+use crate::domain::state::Stored;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -76,6 +77,15 @@ pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> Stri
 pub fn reused(job: &Job, first_accepted: OffsetDateTime, first_decided: OffsetDateTime) -> String {
     let code = Code::KeyReused;
     body(job, first_accepted, first_decided, (code, code.message()), Value::Null, &[])
+}
+
+/// What a stored answer means for a job that came after it: the same bytes, or 3001.
+pub fn again(job: &Job, stored: &Stored) -> String {
+    if stored.content == job.content {
+        stored.body.clone()
+    } else {
+        reused(job, stored.accepted_at, stored.decided_at)
+    }
 }
 
 /// The notice that a job lies in the dead queue: no decision, so it has no code.

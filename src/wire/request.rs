@@ -74,6 +74,18 @@ pub struct Known {
     pub operation: Option<Operation>,
 }
 
+impl Known {
+    /// Of a job that could be read.
+    pub fn of(job: &Job) -> Self {
+        Self {
+            job_id: job.job_id.clone(),
+            key: job.key,
+            client: job.client.clone(),
+            operation: Some(job.operation),
+        }
+    }
+}
+
 /// Reads a message body. Unacceptable *parameters* make a job that will be refused; anything else
 /// that is wrong makes no job at all.
 ///

@@ -2,14 +2,16 @@
 
 use super::Context;
 use super::batch::{Asks, Gatherer, Item};
-use super::outbox::{self, Parcel};
-use super::process::{self, Processed};
-use super::publish::publish;
+use super::process::{self, Answer, Processed};
+use super::publish::{Parcel, publish};
 use crate::broker::consumer::Consumer;
+use crate::broker::letters;
 use crate::broker::publisher::Publisher;
 use crate::broker::{BrokerError, Result};
+use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store;
+use crate::wire::request::Known;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -147,7 +149,7 @@ impl Lane {
             match processed {
                 Processed::Answered(answer) => {
                     if let Asks::Job(job) = &item.asks {
-                        parcels.push(outbox::result(&item.received, job, &answer));
+                        parcels.push(result(&item, job, &answer));
                     }
                 }
                 Processed::Poison(error) => parcels.push(self.bury(&item, "poison", &error).await),
@@ -169,7 +171,7 @@ impl Lane {
     async fn last_look(&self, item: Item) -> Option<Parcel> {
         let Asks::Overdue(job) = &item.asks else { return None };
         match process::look_up(&self.context, job).await {
-            Ok(Some(answer)) => Some(outbox::result(&item.received, job, &answer)),
+            Ok(Some(answer)) => Some(result(&item, job, &answer)),
             Ok(None) => {
                 let reason =
                     format!("delivered {} times without a decision", item.received.attempts);
@@ -185,19 +187,24 @@ impl Lane {
     async fn bury(&self, item: &Item, kind: &'static str, reason: &str) -> Parcel {
         metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         let known = match &item.asks {
-            Asks::Job(job) | Asks::Overdue(job) => Some((&job.client, job.key, &job.job_id)),
-            Asks::Nothing(undecodable) => {
-                undecodable.known.as_ref().map(|known| (&known.client, known.key, &known.job_id))
-            }
+            Asks::Job(job) | Asks::Overdue(job) => Some(Known::of(job)),
+            Asks::Nothing(undecodable) => undecodable.known.clone(),
         };
         tracing::warn!(kind, reason, "a message goes to the dead queue");
-        if let Some((client, key, job_id)) = known {
-            let noted = store::dead::insert(&self.context.store, client, key, job_id, reason).await;
+        if let Some(Known { client, key, job_id, .. }) = &known {
+            let noted =
+                store::dead::insert(&self.context.store, client, *key, job_id, reason).await;
             if let Err(error) = noted {
                 // The dead queue itself is the record; without this row a status reads `queued`.
                 tracing::warn!(%error, "a dead job could not be noted for its status");
             }
         }
-        outbox::dead(item, reason)
+        let letter = letters::dead(&item.received, known.as_ref(), reason);
+        Parcel { tag: item.received.tag, letter, is_dead: true }
     }
+}
+
+fn result(item: &Item, job: &Job, answer: &Answer) -> Parcel {
+    let letter = letters::result(&item.received, job, &answer.body, answer.is_replayed);
+    Parcel { tag: item.received.tag, letter, is_dead: false }
 }

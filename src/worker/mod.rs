@@ -13,7 +13,6 @@
 
 pub mod batch;
 pub mod lane;
-pub mod outbox;
 pub mod process;
 pub mod publish;
 

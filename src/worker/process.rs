@@ -14,7 +14,6 @@ use super::Context;
 use crate::domain::decide::{Earlier, Verdict, decide};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
-use crate::domain::state::Stored;
 use crate::retry::Pauses;
 use crate::store::{self, Fault, StoreError, persist::Entry};
 use crate::wire::answer;
@@ -211,17 +210,9 @@ fn count(job: &Job, outcome: &Outcome, decided_at: time::OffsetDateTime) {
 pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, StoreError> {
     let standing = store::ledger::find(&context.store, &job.client, job.key).await?;
     Ok(match standing {
-        store::ledger::Standing::Decided(stored) => Some(again(job, &stored)),
+        store::ledger::Standing::Decided(stored) => {
+            Some(Answer { body: answer::again(job, &stored).into(), is_replayed: true })
+        }
         store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
     })
-}
-
-/// What a stored answer means for a job that came after it.
-pub fn again(job: &Job, stored: &Stored) -> Answer {
-    let body = if stored.content == job.content {
-        stored.body.as_str().into()
-    } else {
-        answer::reused(job, stored.accepted_at, stored.decided_at).into()
-    };
-    Answer { body, is_replayed: true }
 }

@@ -4,8 +4,8 @@
 //! batches and never in front of them; then it is counted and settled, for it stays fetchable. A
 //! dead letter has no such second home: it is tried until it is confirmed.
 
-use super::outbox::Parcel;
 use crate::broker::consumer::Settler;
+use crate::broker::letters::Letter;
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
 use crate::broker::{BrokerError, Result, topology};
 use std::collections::HashMap;
@@ -20,6 +20,17 @@ const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
 /// Most refused results of one route that are held for another try: held deliveries fill the
 /// prefetch, and a flood for one full queue shall not stop the others.
 const REFUSED_HELD_MAX: usize = 100;
+
+/// The messages that must be confirmed before a delivery is acknowledged.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The delivery.
+    pub tag: u64,
+    /// Its messages; the reply gets one try.
+    pub letter: Letter,
+    /// Whether it is a dead letter, which must arrive, however long it takes.
+    pub is_dead: bool,
+}
 
 struct Refused {
     parcel: Parcel,
@@ -66,19 +77,19 @@ async fn publish_window(
     may_wait: bool,
 ) -> Result<()> {
     let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
-    outgoing.extend(window.iter().map(|tried| tried.parcel.main.clone()));
-    outgoing.extend(window.iter().filter_map(|tried| tried.parcel.reply.clone()));
+    outgoing.extend(window.iter().map(|tried| tried.parcel.letter.main.clone()));
+    outgoing.extend(window.iter().filter_map(|tried| tried.parcel.letter.reply.clone()));
     let mut receipts = publisher.publish(&outgoing, true).await?;
     count_replies(&receipts.split_off(window.len()));
 
     let mut held: HashMap<_, usize> = HashMap::new();
     for tried in refused.iter() {
-        *held.entry(tried.parcel.main.routing_key.clone()).or_default() += 1;
+        *held.entry(tried.parcel.letter.main.routing_key.clone()).or_default() += 1;
     }
     let mut settled = Vec::with_capacity(window.len());
     for (mut tried, receipt) in window.into_iter().zip(receipts) {
-        tried.parcel.reply = None;
-        let route = &tried.parcel.main.routing_key;
+        tried.parcel.letter.reply = None;
+        let route = &tried.parcel.letter.main.routing_key;
         let held = held.entry(route.clone()).or_default();
         let try_again = tried.parcel.is_dead
             || (may_wait && tried.since.elapsed() < REFUSED_TRIES_FOR && *held < REFUSED_HELD_MAX);

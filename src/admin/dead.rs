@@ -1,0 +1,223 @@
+//! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
+
+use super::output::Output;
+use crate::broker::consumer::Received;
+use crate::broker::dead::{DeadLetter, DeadQueue};
+use crate::broker::publisher::{Outgoing, Publisher, Receipt};
+use crate::broker::topology::REQUESTS;
+use crate::broker::{self, letters, own};
+use crate::store::{self, ledger};
+use crate::wire::{self, request};
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use std::process::ExitCode;
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List all dead letters; nothing is changed by looking.
+    List,
+    /// Show one with its body and headers.
+    Show {
+        /// Its id, as listed.
+        id: String,
+    },
+    /// Send letters to the workers again; one that was decided meanwhile gets its stored answer published.
+    Replay {
+        /// Its id, as listed.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        /// Say what would be done, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Have them judged as if accepted now, not when they were.
+        #[arg(long)]
+        restamp: bool,
+    },
+    /// Remove one for good: its job stays undecided.
+    Drop {
+        /// Its id, as listed.
+        id: String,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// When broker or database are away, or another `redeemq dead` is at the queue.
+pub async fn run(
+    command: Command,
+    amqp_url: &SecretString,
+    store: &PgPool,
+    out: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let connection = broker::connect(amqp_url, "redeemq dead").await?;
+    let mut queue = DeadQueue::open(&connection)
+        .await
+        .context("the dead queue can't be opened: is another `redeemq dead` running?")?;
+    let pool = broker::pool(amqp_url, "redeemq dead: replay", 1)?;
+    let worked = work(&command, &mut queue, &pool, store).await;
+    let closed = queue.close().await;
+    broker::close(connection);
+    let rows = worked?;
+    closed?;
+    let found = !rows.is_empty() || command.is_about_all();
+    report(&command, rows, out)?;
+    if !found {
+        bail!("no dead letter has this id: see `redeemq dead list`");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Command {
+    fn is_about_all(&self) -> bool {
+        matches!(self, Command::List | Command::Replay { all: true, .. })
+    }
+
+    fn is_about(&self, letter: &DeadLetter) -> bool {
+        match self {
+            Command::List | Command::Replay { all: true, .. } => true,
+            Command::Show { id } | Command::Drop { id } | Command::Replay { id: Some(id), .. } => {
+                *id == letter.id
+            }
+            Command::Replay { id: None, .. } => false,
+        }
+    }
+}
+
+async fn work(
+    command: &Command,
+    queue: &mut DeadQueue,
+    pool: &broker::Pool,
+    store: &PgPool,
+) -> anyhow::Result<Vec<Value>> {
+    let mut rows = Vec::new();
+    while let Some(letter) = queue.next().await? {
+        if !command.is_about(&letter) {
+            continue;
+        }
+        rows.push(match command {
+            Command::List => summary(&letter),
+            Command::Show { .. } => details(&letter),
+            Command::Drop { .. } => {
+                forget(&letter, store).await?;
+                letter.take_out().await?;
+                json!({"id": letter.id, "done": "dropped"})
+            }
+            Command::Replay { dry_run, restamp, .. } => {
+                let done = replay(&letter, pool, store, *dry_run, *restamp).await?;
+                json!({"id": letter.id, "done": done})
+            }
+        });
+    }
+    Ok(rows)
+}
+
+fn summary(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id, "dead_at": letter.dead_at, "attempts": letter.attempts,
+        "bytes": letter.body.len(), "reason": letter.reason,
+    })
+}
+
+/// The body as it came. PINs in it are keyed hashes; what is no text is shown with its gaps.
+fn details(letter: &DeadLetter) -> Value {
+    let mut details = summary(letter);
+    details["body"] = String::from_utf8_lossy(&letter.body).into();
+    details["properties"] = format!("{:?}", letter.properties).into();
+    details
+}
+
+/// The ledger first: a decided job is only answered again. Else the message goes back to the
+/// workers, and only when the broker has it is it taken out of here.
+async fn replay(
+    letter: &DeadLetter,
+    pool: &broker::Pool,
+    store: &PgPool,
+    dry_run: bool,
+    restamp: bool,
+) -> anyhow::Result<&'static str> {
+    let job = request::decode(&letter.body).ok();
+    let standing = match &job {
+        Some(job) => ledger::find(store, &job.client, job.key).await?,
+        None => ledger::Standing::Unseen,
+    };
+    let (outgoing, done) = match (&job, standing) {
+        (Some(job), ledger::Standing::Decided(stored)) => {
+            let body = wire::answer::again(job, &stored);
+            let answer = letters::result(&received(letter), job, &body, true);
+            let outgoing = std::iter::once(answer.main).chain(answer.reply).collect();
+            (outgoing, "was decided: its stored answer is published")
+        }
+        _ => (vec![again(letter, restamp)?], "sent to the workers"),
+    };
+    if dry_run {
+        return Ok(match done {
+            "sent to the workers" => "would be sent to the workers",
+            _ => "was decided: its stored answer would be published",
+        });
+    }
+    let publisher = Publisher::open(pool).await?;
+    let receipts = publisher.publish(&outgoing, false).await?;
+    if receipts.first() != Some(&Receipt::Confirmed) {
+        bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);
+    }
+    forget(letter, store).await?;
+    letter.take_out().await?;
+    Ok(done)
+}
+
+fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
+    let mut body = letter.body.clone();
+    if restamp {
+        let mut message: Value = serde_json::from_slice(&body)
+            .with_context(|| format!("letter {} is no JSON: it can't be restamped", letter.id))?;
+        message["accepted_at"] = wire::rfc3339(wire::now()).into();
+        body = serde_json::to_vec(&message)?;
+    }
+    let operation = letter.properties.kind().as_ref().map_or("replayed", |kind| kind.as_str());
+    Ok(Outgoing {
+        exchange: REQUESTS,
+        routing_key: own(operation),
+        mandatory: true,
+        properties: letter.properties_alive().with_message_id(own(&letter.id)),
+        body: body.into(),
+    })
+}
+
+fn received(letter: &DeadLetter) -> Received {
+    Received {
+        tag: 0,
+        body: letter.body.clone(),
+        properties: letter.properties.clone(),
+        attempts: letter.attempts,
+        is_overdue: false,
+    }
+}
+
+/// It is no longer dead: its status must not say so.
+async fn forget(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<()> {
+    let known = match request::decode(&letter.body) {
+        Ok(job) => Some(request::Known::of(&job)),
+        Err(undecodable) => undecodable.known,
+    };
+    if let Some(known) = known {
+        store::dead::remove(store, &known.client, known.key).await?;
+    }
+    Ok(())
+}
+
+fn report(command: &Command, rows: Vec<Value>, out: &mut Output) -> anyhow::Result<()> {
+    match command {
+        Command::List => out.table(&["id", "dead_at", "attempts", "bytes", "reason"], &rows)?,
+        Command::Show { .. } => out.record(&rows)?,
+        Command::Replay { .. } | Command::Drop { .. } => out.table(&["id", "done"], &rows)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
+
+use super::consumer::Received;
+use super::publisher::Outgoing;
+use super::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
+use super::{AMQPValue, BasicProperties, FieldTable, ShortString, own, short};
+use crate::domain::job::Job;
+use crate::wire::answer;
+use crate::wire::request::Known;
+use std::sync::Arc;
+
+/// Why a message is dead, when, and after how many attempts: headers of a dead letter.
+pub const REASON: &str = "x-redeemq-reason";
+/// RFC 3339.
+pub const DEAD_AT: &str = "x-redeemq-dead-at";
+/// Deliveries, the last one included.
+pub const ATTEMPTS: &str = "x-redeemq-attempts";
+/// On a repeated result.
+pub const REPLAYED: &str = "x-replayed";
+
+/// The messages that one delivery leaves behind.
+#[derive(Debug)]
+pub struct Letter {
+    /// The result or the dead letter.
+    pub main: Outgoing,
+    /// The copy for the caller's own queue.
+    pub reply: Option<Outgoing>,
+}
+
+/// A decision on its way out.
+pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> Letter {
+    let body: Arc<[u8]> = body.as_bytes().into();
+    let mut headers = FieldTable::default();
+    if is_replayed {
+        headers.insert(own(REPLAYED), AMQPValue::Boolean(true));
+    }
+    let properties = properties(received, &job.job_id)
+        .with_type(own(job.operation.as_str()))
+        .with_headers(traced(received, headers));
+    let routing_key = format!("{}.{}", job.client, job.operation.as_str());
+    let main = Outgoing {
+        exchange: RESULTS,
+        routing_key: own(&routing_key),
+        mandatory: false,
+        properties: properties.clone(),
+        body: Arc::clone(&body),
+    };
+    Letter { main, reply: reply(received, properties, body) }
+}
+
+/// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
+/// waits, where it can be read who that is.
+pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Letter {
+    let mut headers = received.properties.headers().clone().unwrap_or_default();
+    headers.insert(own(REASON), text(reason));
+    headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
+    headers.insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.attempts + 1));
+    let message_id = received.properties.message_id().clone().unwrap_or_else(fresh_id);
+    let notice = known.and_then(|known| {
+        let operation = known.operation.map(|operation| operation.as_str());
+        let notice = answer::dead_notice(&known.job_id, known.client.as_str(), operation, reason);
+        reply(received, properties(received, &known.job_id), notice.into_bytes().into())
+    });
+    let main = Outgoing {
+        exchange: DEAD,
+        routing_key: own("dead"),
+        mandatory: true,
+        properties: received
+            .properties
+            .clone()
+            .with_headers(headers)
+            .with_message_id(message_id)
+            .with_delivery_mode(2),
+        body: received.body.as_slice().into(),
+    };
+    Letter { main, reply: notice }
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+fn fresh_id() -> ShortString {
+    own(&uuid::Uuid::now_v7().to_string())
+}
+
+/// Every request message gets its result with its own correlation id.
+fn properties(received: &Received, job_id: &str) -> BasicProperties {
+    let job_id = short(job_id).unwrap_or_default();
+    let correlation_id =
+        received.properties.correlation_id().clone().unwrap_or_else(|| job_id.clone());
+    BasicProperties::default()
+        .with_message_id(job_id)
+        .with_correlation_id(correlation_id)
+        .with_content_type(own("application/json"))
+        .with_delivery_mode(2)
+}
+
+fn traced(received: &Received, mut headers: FieldTable) -> FieldTable {
+    let theirs = received.properties.headers().as_ref();
+    if let Some(trace) = theirs.and_then(|headers| headers.inner().get("traceparent")) {
+        headers.insert(own("traceparent"), trace.clone());
+    }
+    headers
+}
+
+/// Only to queues that are meant for it: a caller can't have us write anywhere else.
+fn reply(received: &Received, properties: BasicProperties, body: Arc<[u8]>) -> Option<Outgoing> {
+    let to = received.properties.reply_to().as_ref()?;
+    if !to.as_str().starts_with(REPLY_PREFIX) && !to.as_str().starts_with(DIRECT_REPLY_PREFIX) {
+        metrics::counter!("redeemq_replies_total", "outcome" => "ignored").increment(1);
+        return None;
+    }
+    Some(Outgoing { exchange: "", routing_key: to.clone(), mandatory: true, properties, body })
+}

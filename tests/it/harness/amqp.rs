@@ -1,0 +1,188 @@
+//! A trusted publisher, and a reader of results.
+
+use super::PATIENCE;
+use futures_util::StreamExt as _;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use serde_json::{Value, json};
+
+pub struct Bench {
+    connection: Connection,
+    channel: Channel,
+}
+
+/// A request message.
+#[derive(Clone)]
+pub struct Request {
+    pub body: Vec<u8>,
+    pub properties: BasicProperties,
+    pub routing_key: &'static str,
+}
+
+impl Request {
+    /// By the contract, with a fresh UUID.
+    pub fn new(client: &str, operation: &'static str, params: &Value) -> Self {
+        let job_id = uuid::Uuid::now_v7().to_string();
+        let body = json!({
+            "v": 1, "job_id": job_id, "client_id": client, "operation": operation,
+            "accepted_at": redeemq::wire::rfc3339(redeemq::wire::now()), "params": params,
+        });
+        let properties = BasicProperties::default()
+            .with_message_id(job_id.into())
+            .with_delivery_mode(2)
+            .with_content_type("application/json".into());
+        Self { body: body.to_string().into_bytes(), properties, routing_key: operation }
+    }
+
+    /// Bytes that may be no request at all.
+    pub fn raw(body: &[u8]) -> Self {
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        Self { body: body.to_vec(), properties, routing_key: "goods" }
+    }
+
+    pub fn job_id(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).expect("JSON");
+        body["job_id"].as_str().expect("a job id").to_owned()
+    }
+
+    /// With a field of the body changed.
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        let mut body: Value = serde_json::from_slice(&self.body).expect("JSON");
+        body[field] = value;
+        self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn reply_to(mut self, queue: &str) -> Self {
+        self.properties = self.properties.with_reply_to(queue.into());
+        self
+    }
+
+    pub fn correlated(mut self, id: &str) -> Self {
+        self.properties = self.properties.with_correlation_id(id.into());
+        self
+    }
+}
+
+/// A result as a reader sees it.
+#[derive(Debug, Clone)]
+pub struct Result {
+    pub body: Vec<u8>,
+    pub json: Value,
+    pub message_id: String,
+    pub correlation_id: String,
+    pub routing_key: String,
+    pub is_replayed: bool,
+}
+
+/// Reads one queue, without acknowledging.
+pub struct Reader(lapin::Consumer);
+
+impl Bench {
+    pub async fn open(amqp_url: &str) -> Self {
+        let properties = ConnectionProperties::default();
+        let connection = Connection::connect(amqp_url, properties).await.expect("the broker");
+        let channel = connection.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+        Self { connection, channel }
+    }
+
+    /// Publishes, and waits for the confirm.
+    pub async fn publish(&self, request: &Request) {
+        self.publish_to("redeem.requests", request).await;
+    }
+
+    pub async fn publish_to(&self, exchange: &str, request: &Request) {
+        let publishing = self.channel.basic_publish(
+            exchange.into(),
+            request.routing_key.into(),
+            BasicPublishOptions::default(),
+            &request.body,
+            request.properties.clone(),
+        );
+        let confirm = publishing.await.expect("published").await.expect("confirmed");
+        assert!(confirm.is_ack());
+    }
+
+    /// A queue, bound to the results by a pattern where one is given.
+    pub async fn queue(&self, name: &str, pattern: Option<&str>, arguments: &[(&str, AMQPValue)]) {
+        let mut table = FieldTable::default();
+        for (name, value) in arguments {
+            table.insert((*name).into(), value.clone());
+        }
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(name.into(), options, table).await.expect("a queue");
+        if let Some(pattern) = pattern {
+            let options = QueueBindOptions::default();
+            self.channel
+                .queue_bind(
+                    name.into(),
+                    "redeem.results".into(),
+                    pattern.into(),
+                    options,
+                    FieldTable::default(),
+                )
+                .await
+                .expect("bound");
+        }
+    }
+
+    /// Messages that are ready in a queue.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let channel = self.connection.create_channel().await.expect("a channel");
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        let depth = declared.expect("the queue").message_count();
+        let _ = channel.close(200, "looked".into()).await;
+        depth
+    }
+
+    pub async fn read(&self, queue: &str) -> Reader {
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consuming =
+            self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+        Reader(consuming.await.expect("a consumer"))
+    }
+
+    /// A queue with all results, and its reader.
+    pub async fn results(&self, pattern: &str) -> Reader {
+        let name = format!("results-{}", uuid::Uuid::new_v4());
+        self.queue(&name, Some(pattern), &[]).await;
+        self.read(&name).await
+    }
+}
+
+impl Reader {
+    /// The next message.
+    pub async fn next(&mut self) -> Result {
+        let delivery =
+            tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a result in time");
+        let delivery = delivery.expect("an open queue").expect("a delivery");
+        let short = |text: &Option<lapin::types::ShortString>| {
+            text.as_ref().map(ToString::to_string).unwrap_or_default()
+        };
+        let headers = delivery.properties.headers().as_ref();
+        let replayed = headers.and_then(|headers| headers.inner().get("x-replayed"));
+        Result {
+            json: serde_json::from_slice(&delivery.data).unwrap_or_default(),
+            message_id: short(delivery.properties.message_id()),
+            correlation_id: short(delivery.properties.correlation_id()),
+            routing_key: delivery.routing_key.to_string(),
+            is_replayed: replayed == Some(&AMQPValue::Boolean(true)),
+            body: delivery.data,
+        }
+    }
+
+    /// As many as that, in the order of arrival.
+    pub async fn take(&mut self, count: usize) -> Vec<Result> {
+        let mut results = Vec::with_capacity(count);
+        while results.len() < count {
+            results.push(self.next().await);
+        }
+        results
+    }
+}

@@ -1,0 +1,32 @@
+//! What every test stands on.
+//!
+//! [`site::Site`] is one test's database and vhost, with the command line on them. On it run
+//! [`process::Process`]es of the binary; [`http::Caller`] and [`amqp::Bench`] are the two kinds of
+//! callers; [`proxy::Proxy`] cuts the line to a server.
+
+pub mod amqp;
+pub mod http;
+pub mod process;
+pub mod proxy;
+pub mod site;
+
+pub use amqp::{Bench, Reader, Request};
+pub use http::{Answer, Caller};
+pub use process::{Process, Role};
+pub use proxy::Proxy;
+pub use site::Site;
+
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Longest wait for anything that should happen; a healthy machine needs a fraction of it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until a condition holds, and fails with its name when it never does.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}

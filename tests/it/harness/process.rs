@@ -1,0 +1,144 @@
+//! A running `redeemq`, its addresses and its log.
+
+use super::{PATIENCE, eventually};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub const SECRET: &str = "the-first-secret-of-every-test-32b";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Serve,
+    Ingress,
+    Worker,
+}
+
+pub struct Process {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    pub http: String,
+    pub metrics: String,
+}
+
+impl Process {
+    /// Starts it on free ports, and waits until it does its work.
+    pub async fn start(role: Role, environment: &[(&str, &str)]) -> Self {
+        let process = Self::launch(role, environment).await;
+        if role != Role::Ingress {
+            process.logged("consuming").await;
+        }
+        if role != Role::Worker {
+            let url = format!("{}/readyz", process.http);
+            eventually("the ingress is ready", async || {
+                reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success())
+            })
+            .await;
+        }
+        process
+    }
+
+    /// Starts it without waiting for the servers behind it.
+    pub async fn launch(role: Role, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_redeemq"))
+            .arg(format!("{role:?}").to_lowercase())
+            .envs(environment.iter().copied())
+            .env("REDEEMQ_HTTP_ADDR", "127.0.0.1:0")
+            .env("REDEEMQ_METRICS_ADDR", "127.0.0.1:0")
+            .env("REDEEMQ_LOG_JSON", "true")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().expect("its log"));
+        let writing = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                writing.lock().expect("the log").push(entry);
+            }
+        });
+        let mut process = Self { child, log, http: String::new(), metrics: String::new() };
+        process.metrics = process.address("serving metrics").await;
+        if role != Role::Worker {
+            process.http = process.address("accepting").await;
+        }
+        process
+    }
+
+    async fn address(&self, message: &str) -> String {
+        let entry = self.logged(message).await;
+        format!("http://{}", entry["fields"]["address"].as_str().expect("an address"))
+    }
+
+    /// Waits for a log entry.
+    pub async fn logged(&self, message: &str) -> Value {
+        let find = || {
+            let log = self.log.lock().expect("the log");
+            log.iter().find(|entry| entry["fields"]["message"] == message).cloned()
+        };
+        let waiting = async {
+            loop {
+                if let Some(entry) = find() {
+                    return entry;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(entry) => entry,
+            Err(_) => panic!("never logged: {message}; the log:\n{}", self.text()),
+        }
+    }
+
+    /// Its whole log.
+    pub fn text(&self) -> String {
+        let log = self.log.lock().expect("the log");
+        log.iter().map(|entry| format!("{entry}\n")).collect()
+    }
+
+    /// A counter or gauge, summed over the series whose labels contain this text.
+    pub async fn metric(&self, name: &str, labels: &str) -> f64 {
+        let page = reqwest::get(format!("{}/metrics", self.metrics)).await.expect("metrics");
+        let page = page.text().await.expect("metrics");
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        page.lines()
+            .filter(of_name)
+            .filter(|line| line.contains(labels))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+
+    /// SIGTERM, and its exit status.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        let mut status = None;
+        eventually("it ends after SIGTERM", async || {
+            status = self.child.try_wait().expect("a status");
+            status.is_some()
+        })
+        .await;
+        status.expect("ended")
+    }
+
+    /// SIGKILL: gone in the middle of whatever it does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,238 @@
+//! One test's own database and vhost.
+
+use super::http::Caller;
+use super::process::{Process, Role, SECRET};
+use redeemq::store::{self, Role as StoreRole};
+use secrecy::SecretString;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
+use std::path::PathBuf;
+use std::process::Output;
+
+/// Holds while one test makes the template that all others copy.
+const TEMPLATE_LOCK: i64 = 0x7265_6465_656d;
+
+pub struct Site {
+    pub name: String,
+    pub database_url: String,
+    pub amqp_url: String,
+    pub store: PgPool,
+    files: PathBuf,
+}
+
+fn server(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+fn with_path(url: &str, path: &str) -> String {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
+    let query = url.find('?').map_or("", |at| &url[at..]);
+    format!("{}/{path}{query}", &url[..end])
+}
+
+impl Site {
+    /// A fresh one.
+    pub async fn open() -> Self {
+        let name = format!("t_{}", uuid::Uuid::new_v4().simple());
+        let database_url = create_database(&name).await;
+        create_vhost(&name).await;
+        let files = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&files).expect("a folder for files");
+        let url = SecretString::from(database_url.clone());
+        Self {
+            amqp_url: with_path(&server("AMQP_URL"), &name),
+            store: store::pool(&url, StoreRole::Admin, 4).expect("a pool"),
+            database_url,
+            name,
+            files,
+        }
+    }
+
+    /// The usual world: clients acme and zeta, each with players p1..p9 (1,000 points, 5 gold, 5 gems).
+    pub async fn with_clients() -> Self {
+        let site = Self::open().await;
+        for client in ["acme", "zeta"] {
+            site.json(&["client", "create", client]);
+            let mut rows = "player_id,asset,amount\n".to_owned();
+            for player in 1..=9 {
+                for asset in ["point,1000", "badge:gold,5", "custom:gem,5"] {
+                    rows.push_str(&format!("p{player},{asset}\n"));
+                }
+            }
+            site.import(&["players", "import", "--client", client, "--import-id", "start"], &rows);
+        }
+        site
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        std::process::Command::new(env!("CARGO_BIN_EXE_redeemq"))
+            .args(arguments)
+            .env("DATABASE_URL", &self.database_url)
+            .env("AMQP_URL", &self.amqp_url)
+            .env("REDEEMQ_SECRET", SECRET)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// Runs a command that must succeed, for its JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {complaints}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Imports rows that must all be good.
+    pub fn import(&self, arguments: &[&str], rows: &str) -> Value {
+        let file = self.file(rows);
+        let file = file.to_str().expect("a path in UTF-8");
+        self.json(&[arguments, &[file]].concat())
+    }
+
+    /// Goods of a client, or of a sponsor when the owner is `@name`.
+    pub fn goods(&self, owner: &str, rows: &str) -> Value {
+        self.import(&[&["goods", "import"], &owner_of(owner)[..]].concat(), rows)
+    }
+
+    /// Codes of a pool.
+    pub fn coupons(&self, owner: &str, group: &str, rows: &str) -> Value {
+        let arguments = [&["coupons", "import"], &owner_of(owner)[..], &["--group", group]];
+        self.import(&arguments.concat(), rows)
+    }
+
+    /// A branch that may verify a pool; its PIN.
+    pub fn branch(&self, owner: &str, name: &str, group: &str) -> String {
+        let what = ["--merchant", "Mart", "--branch", name, "--group", group];
+        let arguments = [&["branch", "create"], &owner_of(owner)[..], &what];
+        self.json(&arguments.concat())["pin_code"].as_str().expect("a PIN").to_owned()
+    }
+
+    /// A file with these contents.
+    pub fn file(&self, contents: &str) -> PathBuf {
+        let path = self.files.join(format!("{}.csv", uuid::Uuid::new_v4().simple()));
+        std::fs::write(&path, contents).expect("a file");
+        path
+    }
+
+    /// Starts ingress and worker in one process.
+    pub async fn serve(&self) -> Process {
+        self.start(Role::Serve, &[]).await
+    }
+
+    /// Starts a process with further environment.
+    pub async fn start(&self, role: Role, environment: &[(&str, &str)]) -> Process {
+        let mut all = vec![
+            ("DATABASE_URL", self.database_url.as_str()),
+            ("AMQP_URL", self.amqp_url.as_str()),
+            ("REDEEMQ_SECRET", SECRET),
+        ];
+        all.extend_from_slice(environment);
+        Process::start(role, &all).await
+    }
+
+    /// A caller of this client, with the token that `/Auth` gave.
+    pub async fn caller(&self, process: &Process, client: &str) -> Caller {
+        let row = sqlx::query_scalar::<_, i32>(
+            "select token_generation from client where client_id = $1",
+        )
+        .bind(client)
+        .fetch_one(&self.store)
+        .await
+        .expect("the client");
+        Caller::with_minted_token(process, client, row)
+    }
+
+    /// One number from the books.
+    pub async fn number(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar::<_, Option<i64>>(sql)
+            .fetch_one(&self.store)
+            .await
+            .expect("a number")
+            .unwrap_or(0)
+    }
+
+    /// Fails unless the books balance.
+    pub fn audit(&self) {
+        let output = self.run(&["audit"]);
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "the audit failed:\n{out}{err}");
+    }
+
+    /// Gives database and vhost back. A test that failed leaves them for a look.
+    pub async fn close(self) {
+        self.store.close().await;
+        let mut db = maintenance().await;
+        let drop = format!("drop database if exists {} with (force)", self.name);
+        db.execute(AssertSqlSafe(drop)).await.expect("dropped");
+        let _ = management(reqwest::Method::DELETE, &format!("vhosts/{}", self.name), None).await;
+        let _ = std::fs::remove_dir_all(&self.files);
+    }
+}
+
+fn owner_of(owner: &str) -> [&str; 2] {
+    match owner.strip_prefix('@') {
+        Some(sponsor) => ["--sponsor", sponsor],
+        None => ["--client", owner],
+    }
+}
+
+async fn maintenance() -> PgConnection {
+    PgConnection::connect(&server("DATABASE_URL")).await.expect("the database server")
+}
+
+/// Copies a template that holds the migrations this binary was built with.
+async fn create_database(name: &str) -> String {
+    let version: i64 = store::MIGRATIONS.iter().map(|m| m.version).sum();
+    let checksum: u32 =
+        store::MIGRATIONS.iter().flat_map(|m| m.checksum.iter()).map(|b| u32::from(*b)).sum();
+    let template = format!("redeemq_template_{version}_{checksum}");
+    let mut db = maintenance().await;
+    db.execute(sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK))
+        .await
+        .expect("a lock");
+    let exists = sqlx::query("select from pg_database where datname = $1").bind(&template);
+    if exists.fetch_optional(&mut db).await.expect("a look").is_none() {
+        let making = format!("{template}_making");
+        let server = server("DATABASE_URL");
+        let run = async |db: &mut PgConnection, sql: String| {
+            db.execute(AssertSqlSafe(sql)).await.expect("done");
+        };
+        run(&mut db, format!("drop database if exists {making}")).await;
+        run(&mut db, format!("create database {making}")).await;
+        let url = SecretString::from(with_path(&server, &making));
+        let pool = store::pool(&url, StoreRole::Admin, 1).expect("a pool");
+        store::migrate(&pool).await.expect("migrated");
+        pool.close().await;
+        run(&mut db, format!("alter database {making} rename to {template}")).await;
+    }
+    let copy = format!("create database {name} template {template}");
+    db.execute(AssertSqlSafe(copy)).await.expect("a database");
+    with_path(&server("DATABASE_URL"), name)
+}
+
+async fn create_vhost(name: &str) {
+    management(reqwest::Method::PUT, &format!("vhosts/{name}"), None).await.expect("a vhost");
+    let all = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
+    let user = server("AMQP_URL");
+    let user = user.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or("guest");
+    let path = format!("permissions/{name}/{user}");
+    management(reqwest::Method::PUT, &path, Some(all)).await.expect("permissions");
+}
+
+/// A call to the broker's management API.
+pub async fn management(
+    method: reqwest::Method,
+    path: &str,
+    body: Option<Value>,
+) -> reqwest::Result<reqwest::Response> {
+    let url = format!("{}/api/{path}", server("RABBITMQ_MANAGEMENT_URL").trim_end_matches('/'));
+    let mut request = reqwest::Client::new().request(method, url);
+    if let Some(body) = body {
+        request = request.json(&body);
+    }
+    request.send().await?.error_for_status()
+}

@@ -1,0 +1,6 @@
+//! The whole system from outside: real RabbitMQ, real Postgres, real HTTP, the real binary. Each
+//! test has a database and a vhost of its own, so all run side by side. `make test` brings the servers.
+
+mod harness;
+
+mod once;

@@ -1,0 +1,49 @@
+//! P2: never twice. However often a job comes, its effect happens at most once, and every answer
+//! is the same.
+
+use crate::harness::{Bench, Request, Site};
+use futures_util::future::join_all;
+use serde_json::json;
+
+const MUG: &str = "goods_id,name,quantity,price\nmug,Mug,100,point=10\n";
+
+#[tokio::test]
+async fn thirty_two_posts_with_one_key_are_one_job_with_one_answer() {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let process = site.serve().await;
+    let caller = site.caller(&process, "acme").await;
+    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 2});
+
+    let posts = (0..32).map(|_| caller.decide_once("/Redeem/goods", "order-1", &params));
+    let answers = join_all(posts).await;
+
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.code() == "0000"));
+    assert!(answers.iter().all(|answer| answer.text == answers[0].text));
+    assert_eq!(site.number("select granted from goods").await, 2);
+    assert_eq!(site.number("select count(*) from ledger").await, 1);
+    site.audit();
+    site.close().await;
+}
+
+#[tokio::test]
+async fn two_deliveries_of_one_job_are_answered_with_equal_bytes_and_the_second_says_so() {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let _process = site.serve().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("acme.#").await;
+    let request =
+        Request::new("acme", "goods", &json!({"goods_id": "mug", "player_id": "p1", "amount": 1}));
+
+    bench.publish(&request).await;
+    bench.publish(&request).await;
+
+    let both = results.take(2).await;
+    assert_eq!(both[0].body, both[1].body);
+    assert_eq!(both[0].json["error_code"], "0000");
+    assert_eq!(both[0].message_id, request.job_id());
+    assert_eq!((both[0].is_replayed, both[1].is_replayed), (false, true));
+    assert_eq!(site.number("select granted from goods").await, 1);
+    site.close().await;
+}
