@@ -93,11 +93,12 @@ pub struct State {
     pub client_usage: HashMap<(i64, ClientId), i64>,
     /// Codes to grant by goods, earliest expiry first, those without one last.
     pub free_codes: HashMap<i64, VecDeque<FreeCode>>,
-    /// Codes to verify.
+    /// Codes to verify, held or not: one may find its holder in this very batch.
     pub coupons: HashMap<(i64, Id), Coupon>,
     /// Branches by goods.
     pub branches: HashMap<i64, Vec<Branch>>,
-    /// Wrong PINs of late by client and goods.
+    /// Wrong PINs by client and goods, from before and after the instants that are judged: jobs need
+    /// not come in the order in which they were accepted.
     pub pin_failures: HashMap<(ClientId, i64), Vec<PinFailure>>,
     /// Units granted while deciding, on top of what the goods were loaded with.
     pub granted: HashMap<i64, i64>,
@@ -189,14 +190,16 @@ impl State {
     }
 
     /// What is left under a cap, given how much of it was used.
-    pub fn left(limit: i64, used: i64) -> i64 {
+    pub(super) fn left(limit: i64, used: i64) -> i64 {
         (limit - used).max(0)
     }
 
     /// Units of the stock that are left; none where there is no bound.
     pub fn stock_left(&self, goods: &Goods, at: OffsetDateTime) -> Option<(Cap, i64)> {
         if goods.group.is_some() {
-            let codes = self.free_codes.get(&goods.row);
+            // The pool's own end, or its days, may leave no code of it alive at all.
+            let expired = goods.coupon_expiry(None, at).is_some_and(|end| end <= at);
+            let codes = self.free_codes.get(&goods.row).filter(|_| !expired);
             let left = codes.map_or(0, |codes| codes.len() - first_valid(codes, at));
             return Some((Cap::Codes, left as i64));
         }

@@ -75,20 +75,16 @@ fn repeat(content: Content, of_first: Content, earlier: Earlier) -> Verdict {
 }
 
 fn decide_one(job: &Job, state: &mut State, rules: &Rules, changes: &mut Changes) -> Outcome {
-    let decided = match (check_job(job, state, rules), &job.request) {
-        (Err(refusal), _) => Err(refusal),
-        (Ok(()), Err(refusal)) => Err(refusal.clone()),
-        (Ok(()), Ok(Request::Redeem(redeem))) => redeem::decide(job, redeem, state, changes),
-        (Ok(()), Ok(Request::Verify(verify))) => verify::decide(job, verify, state, changes),
-    };
+    let decided = check_job(job, state, rules).and_then(|request| match request {
+        Request::Redeem(redeem) => redeem::decide(job, redeem, state, changes),
+        Request::Verify(verify) => verify::decide(job, verify, state, changes),
+    });
     decided.unwrap_or_else(Outcome::Refused)
 }
 
 /// What is asked of every job: acceptable parameters first, as the order of checks has it.
-fn check_job(job: &Job, state: &State, rules: &Rules) -> Result<(), Refusal> {
-    if let Err(refusal) = &job.request {
-        return Err(refusal.clone());
-    }
+fn check_job<'a>(job: &'a Job, state: &State, rules: &Rules) -> Result<&'a Request, Refusal> {
+    let request = job.request.as_ref().map_err(Refusal::clone)?;
     if job.accepted_at > rules.now + FUTURE_MAX {
         return Err(Refusal::Unacceptable(vec!["accepted_at"]));
     }
@@ -96,8 +92,8 @@ fn check_job(job: &Job, state: &State, rules: &Rules) -> Result<(), Refusal> {
         return Err(Refusal::TooOld);
     }
     match state.clients.get(&job.client) {
-        Some(None) => Ok(()),
-        Some(Some(disabled_at)) if job.accepted_at < *disabled_at => Ok(()),
+        Some(None) => Ok(request),
+        Some(Some(disabled_at)) if job.accepted_at < *disabled_at => Ok(request),
         Some(Some(_)) | None => Err(Refusal::ClientDisabled),
     }
 }

@@ -15,7 +15,8 @@ pub(super) const PIN_FAILURES_PER_GROUP: usize = 50;
 /// Wrong PINs count while they lie within this much of accepted_at.
 pub(super) const PIN_WINDOW: Duration = Duration::minutes(15);
 
-/// Order: unknown, used before, not issued, expired, locked, PIN.
+/// Order: unknown, not issued to this client, used before, expired, locked, PIN. (A used coupon has a
+/// holder, so for one's own coupons "used before" comes before "not issued", as the contract says.)
 pub(super) fn decide(
     job: &Job,
     verify: &Verify,
@@ -34,14 +35,15 @@ pub(super) fn decide(
     if coupon.valid_until.is_some_and(|end| end <= job.accepted_at) {
         return Err(Refusal::CouponExpired);
     }
-    let failures = state.pin_failures.entry((job.client.clone(), row)).or_default();
+    let tried = (job.client.clone(), row);
+    let failures = state.pin_failures.get(&tried).map_or(&[][..], Vec::as_slice);
     if is_locked(failures, &verify.code, job.accepted_at) {
         return Err(Refusal::PinLocked);
     }
     let Some(branch) = find_branch(state.branches.get(&row), verify) else {
         let failure =
             PinFailure { code: verify.code.clone(), at: job.accepted_at, forgiven: false };
-        failures.push(failure.clone());
+        state.pin_failures.entry(tried).or_default().push(failure.clone());
         changes.pin_failures.push(PinFailed {
             client: job.client.clone(),
             goods: row,
@@ -50,7 +52,7 @@ pub(super) fn decide(
         });
         return Err(Refusal::BranchRefused);
     };
-    if forgive(failures, &verify.code) {
+    if state.pin_failures.get_mut(&tried).is_some_and(|failures| forgive(failures, &verify.code)) {
         changes.pin_resets.push((job.client.clone(), row, verify.code.clone()));
     }
     let used = (branch.name.clone(), job.accepted_at);
