@@ -1,8 +1,9 @@
 //! Puts the parts together, and takes them down in order.
 
+use crate::admin::output::{Output, line};
 use crate::config::{Command, Config};
 use crate::store::{self, Role};
-use crate::{ingress, ops, worker};
+use crate::{admin, ingress, ops, worker};
 use sqlx::PgPool;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,12 +26,26 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Migrate => {
             store::migrate(&pool(&config, Role::Admin, 1)?).await?;
-            tracing::info!("the schema is up to date");
+            let done = serde_json::json!({"migrated": true});
+            let text = |_: &_| vec![line(["the schema is up to date"])];
+            Output::stdio(config.json).result(&done, text)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Serve => serve(&config, true, true).await,
         Command::Ingress => serve(&config, true, false).await,
         Command::Worker => serve(&config, false, true).await,
+        Command::Dead(command) => {
+            let store = pool(&config, Role::Admin, 2)?;
+            let mut output = Output::stdio(config.json);
+            admin::dead::run(command, config.amqp_url()?, &store, &mut output).await
+        }
+        Command::Admin(command) => {
+            let store = pool(&config, Role::Admin, 2)?;
+            // Only the PINs of branches need secrets; their command says so where they are missing.
+            let secrets = config.secret.is_some().then(|| config.secrets()).transpose()?;
+            let mut output = Output::stdio(config.json);
+            admin::run(command, &store, secrets.as_ref(), &mut output).await
+        }
     }
 }
 

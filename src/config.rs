@@ -2,7 +2,7 @@
 
 use crate::broker::topology;
 use crate::secrets::Secrets;
-use crate::{ingress, worker};
+use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -30,6 +30,12 @@ pub enum Command {
     Ingress,
     /// Run a worker.
     Worker,
+    /// What could not become a decision.
+    #[command(subcommand)]
+    Dead(admin::dead::Command),
+    /// Clients, goods, coupons, players, branches, and the audit.
+    #[command(flatten)]
+    Admin(admin::Command),
 }
 
 /// Settings; each is a flag and an environment variable.

@@ -13,7 +13,7 @@
 //! - [`domain`]: the rules, pure;
 //! - [`wire`], [`secrets`], [`retry`]: shapes of messages, keyed hashes, pauses;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
-//! - [`ingress`], [`worker`]: the two services;
+//! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
 //!
 //! # Where each promise is kept
@@ -37,6 +37,7 @@ pub mod wire;
 pub mod broker;
 pub mod store;
 
+pub mod admin;
 pub mod ingress;
 pub mod worker;
 

@@ -1,6 +1,6 @@
 //! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
 
-use super::output::Output;
+use super::output::{Lines, Output};
 use crate::broker::consumer::Received;
 use crate::broker::dead::{DeadLetter, DeadQueue};
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
@@ -68,7 +68,7 @@ pub async fn run(
     let rows = worked?;
     closed?;
     let found = !rows.is_empty() || command.is_about_all();
-    report(&command, rows, out)?;
+    report(&command, &rows, out)?;
     if !found {
         bail!("no dead letter has this id: see `redeemq dead list`");
     }
@@ -213,11 +213,29 @@ async fn forget(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn report(command: &Command, rows: Vec<Value>, out: &mut Output) -> anyhow::Result<()> {
+fn report(command: &Command, rows: &[Value], out: &mut Output) -> anyhow::Result<()> {
     match command {
-        Command::List => out.table(&["id", "dead_at", "attempts", "bytes", "reason"], &rows)?,
-        Command::Show { .. } => out.record(&rows)?,
-        Command::Replay { .. } | Command::Drop { .. } => out.table(&["id", "done"], &rows)?,
+        Command::List => {
+            out.result(&rows, |rows| table(&["id", "dead_at", "attempts", "bytes", "reason"], rows))
+        }
+        Command::Show { .. } => out.result(&rows, |rows| rows.iter().flat_map(record).collect()),
+        Command::Replay { .. } | Command::Drop { .. } => {
+            out.result(&rows, |rows| table(&["id", "done"], rows))
+        }
     }
-    Ok(())
+}
+
+fn table(columns: &[&str], rows: &[Value]) -> Lines {
+    let header = columns.iter().map(|column| (*column).to_owned()).collect();
+    let line = |row: &Value| columns.iter().map(|column| plain(&row[*column])).collect();
+    std::iter::once(header).chain(rows.iter().map(line)).collect()
+}
+
+fn record(row: &Value) -> Lines {
+    let fields = row.as_object().into_iter().flatten();
+    fields.map(|(name, value)| vec![name.clone(), plain(value)]).collect()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -147,3 +147,13 @@ pub async fn set_enabled(
     .await?;
     Ok(changed.rows_affected() == 1)
 }
+
+/// Whether there is a client of this id.
+pub async fn exists(db: impl PgExecutor<'_>, client: &ClientId) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from client where client_id = $1) as "exists!""#,
+        client.as_str()
+    )
+    .fetch_one(db)
+    .await?)
+}

@@ -8,14 +8,18 @@
 //! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
 //! an HTTP handler): the driver would hand the connection on with that transaction still open.
 
+pub mod audit;
 pub mod books;
+pub mod branches;
 pub mod clients;
 pub mod dead;
 pub mod error;
+pub mod imports;
 pub mod ledger;
 pub mod load;
 pub mod lock;
 pub mod persist;
+pub mod pools;
 
 pub use error::{Fault, Result, StoreError};
 

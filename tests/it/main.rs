@@ -1,6 +1,8 @@
 //! The whole system from outside: real RabbitMQ, real Postgres, real HTTP, the real binary. Each
 //! test has a database and a vhost of its own, so all run side by side. `make test` brings the servers.
 
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
 mod harness;
 
 mod once;

@@ -1,0 +1,210 @@
+//! `redeemq branch`: which branches of merchants may verify which pools, by their PINs.
+
+use super::client::state;
+use super::output::{Output, line};
+use super::owner::{Owner, OwnerFilter};
+use crate::domain::goods::Scope;
+use crate::domain::id::Id;
+use crate::secrets::Secrets;
+use crate::store::branches::{self, NewBranch};
+use crate::store::pools;
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use rand::distr::{Alphanumeric, SampleString as _};
+use serde::Serialize;
+use sqlx::PgPool;
+
+/// Characters of a PIN, each out of `[0-9A-Za-z]`.
+const PIN_CHARS: usize = 7;
+/// Draws until a PIN is free: with a million branches, one draw in three million is not.
+const DRAWS_MAX: usize = 10;
+
+/// What can be done with branches.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BranchCommand {
+    /// Add a branch that may verify some pools, and print its PIN, this once
+    Create {
+        /// Whose
+        #[command(flatten)]
+        owner: Owner,
+        /// The merchant's name
+        #[arg(long, value_parser = Id::parse)]
+        merchant: Id,
+        /// The branch's name; told when a coupon is verified again
+        #[arg(long, value_parser = Id::parse)]
+        branch: Id,
+        /// The pools that it may verify
+        #[arg(long = "group", value_name = "G", required = true, num_args = 1.., value_parser = Id::parse)]
+        groups: Vec<Id>,
+    },
+    /// List branches
+    List {
+        /// Whose
+        #[command(flatten)]
+        owner: OwnerFilter,
+    },
+    /// Refuse a branch's PIN from now on
+    Disable {
+        /// The branch's id
+        id: i64,
+    },
+    /// Take it again
+    Enable {
+        /// The branch's id
+        id: i64,
+    },
+    /// Give a branch another PIN and print it, this once
+    NewPin {
+        /// The branch's id
+        id: i64,
+    },
+}
+
+#[derive(Serialize)]
+struct Pin {
+    branch_id: String,
+    pin_code: String,
+}
+
+#[derive(Serialize)]
+struct Switched {
+    branch_id: String,
+    enabled: bool,
+}
+
+pub(super) async fn run(
+    command: BranchCommand,
+    pool: &PgPool,
+    secrets: Option<&Secrets>,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let secrets = || {
+        secrets.context(
+            "REDEEMQ_SECRET is not set: PINs are stored as hashes keyed with it, and the ingress must have the same",
+        )
+    };
+    let pin = match command {
+        BranchCommand::Create { owner, merchant, branch, groups } => {
+            owner.must_exist(pool).await?;
+            create(&owner, &merchant, &branch, &groups, pool, secrets()?).await?
+        }
+        BranchCommand::NewPin { id } => new_pin(id, pool, secrets()?).await?,
+        BranchCommand::List { owner } => return list(&owner, pool, output).await,
+        BranchCommand::Disable { id } => return switch(id, false, pool, output).await,
+        BranchCommand::Enable { id } => return switch(id, true, pool, output).await,
+    };
+    output.result(&pin, |pin| {
+        vec![line(["branch_id", &pin.branch_id]), line(["pin_code", &pin.pin_code])]
+    })?;
+    output.remark("Keep the PIN: only a keyed hash is stored, so it can't be shown again.");
+    Ok(())
+}
+
+/// The thread's generator is cryptographic; the letters are drawn evenly.
+fn draw() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), PIN_CHARS)
+}
+
+async fn create(
+    owner: &Owner,
+    merchant: &Id,
+    branch: &Id,
+    groups: &[Id],
+    pool: &PgPool,
+    secrets: &Secrets,
+) -> anyhow::Result<Pin> {
+    let scope = owner.scope();
+    let goods = find_pools(owner, groups, pool).await?;
+    for _ in 0..DRAWS_MAX {
+        let pin = draw();
+        let (key_id, pin_hash) = secrets.new_pin_hash(&pin);
+        let new = NewBranch {
+            scope: &scope,
+            sponsor: owner.sponsor(),
+            merchant: merchant.as_str(),
+            name: branch.as_str(),
+            key_id: &key_id,
+            pin_hash: &pin_hash,
+        };
+        let mut transaction = pool.begin().await?;
+        match branches::insert(&mut *transaction, &new).await {
+            Err(error) if is_taken(&error) => transaction.rollback().await?,
+            Err(error) if error.constraint() == Some("branch_is_unique") => bail!(
+                "`{merchant}` has a branch `{branch}` already: see `redeemq branch list`, or give it a `new-pin`"
+            ),
+            inserted => {
+                let id = inserted?;
+                branches::allow(&mut *transaction, id, &goods).await?;
+                transaction.commit().await?;
+                return Ok(Pin { branch_id: id.to_string(), pin_code: pin });
+            }
+        }
+    }
+    bail!("{DRAWS_MAX} PINs drawn, and all were taken: try again")
+}
+
+fn is_taken(error: &crate::store::StoreError) -> bool {
+    error.constraint() == Some("branch_pin_is_unique")
+}
+
+async fn find_pools(owner: &Owner, groups: &[Id], pool: &PgPool) -> anyhow::Result<Vec<i64>> {
+    let names: Vec<String> = groups.iter().map(Id::to_string).collect();
+    let mut pools = pools::find(pool, &owner.scope(), &names).await?;
+    pools.retain(|pool| pool.sponsor.as_deref() == owner.sponsor());
+    let unknown: Vec<String> = groups
+        .iter()
+        .filter(|group| pools.iter().all(|pool| pool.group != group.as_str()))
+        .map(|group| format!("`{group}`"))
+        .collect();
+    if !unknown.is_empty() {
+        bail!(
+            "this owner has no pool {}: make it with `redeemq goods import` (column `group`)",
+            unknown.join(", ")
+        );
+    }
+    Ok(pools.into_iter().map(|pool| pool.goods).collect())
+}
+
+async fn new_pin(id: i64, pool: &PgPool, secrets: &Secrets) -> anyhow::Result<Pin> {
+    for _ in 0..DRAWS_MAX {
+        let pin = draw();
+        let (key_id, pin_hash) = secrets.new_pin_hash(&pin);
+        match branches::set_pin(pool, id, &key_id, &pin_hash).await {
+            Err(error) if is_taken(&error) => {}
+            changed => {
+                must_exist(id, changed?)?;
+                return Ok(Pin { branch_id: id.to_string(), pin_code: pin });
+            }
+        }
+    }
+    bail!("{DRAWS_MAX} PINs drawn, and all were taken: try again")
+}
+
+fn must_exist(id: i64, found: bool) -> anyhow::Result<()> {
+    if !found {
+        bail!("there is no branch {id}: see `redeemq branch list`");
+    }
+    Ok(())
+}
+
+async fn list(filter: &OwnerFilter, pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
+    let scope = filter.client.clone().map(Scope::Client);
+    let sponsor = filter.sponsor.as_ref().map(Id::as_str);
+    output.result(&branches::list(pool, scope.as_ref(), sponsor).await?, |branches| {
+        let mut lines = vec![line(["ID", "OWNER", "MERCHANT", "BRANCH", "STATE", "GROUPS"])];
+        lines.extend(branches.iter().map(|b| {
+            let owner = b.sponsor.as_ref().map(|s| format!("sponsor {s}")).or(b.client_id.clone());
+            let owner = owner.unwrap_or_default();
+            let groups = b.groups.join(", ");
+            line([&b.branch_id, &owner, &b.merchant, &b.branch, state(b.enabled), &groups])
+        }));
+        lines
+    })
+}
+
+async fn switch(id: i64, enabled: bool, pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
+    must_exist(id, branches::set_enabled(pool, id, enabled).await?)?;
+    output.result(&Switched { branch_id: id.to_string(), enabled }, |switched| {
+        vec![line([&switched.branch_id, state(enabled)])]
+    })
+}

@@ -1,0 +1,81 @@
+//! Imports: a CSV file is read row by row, its good rows are staged by COPY, and these then enter the
+//! books in chunks. A row that is bad is reported with its line and keeps no other row out; running
+//! the file again adds only what is missing.
+
+mod catalogue;
+pub mod coupons;
+mod field;
+pub mod goods;
+pub mod players;
+mod report;
+mod sheet;
+mod source;
+mod stage;
+
+use super::output::Output;
+use crate::store::imports::{self, Chunk, Staged};
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use report::{Applied, Tally};
+use sheet::{Row, Sheet};
+use sqlx::{Connection as _, PgConnection, PgPool};
+use std::process::ExitCode;
+
+/// One kind of import.
+trait Import: Sync {
+    /// A good row.
+    type Row: Staged;
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// Why it is bad, for people.
+    fn parse(row: &Row<'_>) -> Result<Self::Row, String>;
+
+    /// Brings a chunk of staged rows into the books. The caller commits.
+    fn apply(
+        &self,
+        db: &mut PgConnection,
+        chunk: Chunk,
+    ) -> impl Future<Output = anyhow::Result<Applied>> + Send;
+}
+
+async fn run<I: Import>(
+    import: &I,
+    sheet: Sheet,
+    pool: &PgPool,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    // Not given back to the pool: the temporary table goes with the session.
+    let mut db = pool.acquire().await?.detach();
+    let mut tally = Tally::new(output);
+    let staged = stage::stage(&mut db, sheet, I::parse, &mut tally).await?;
+    let bar = tally.progress("importing", staged as u64);
+    apply(import, &mut db, staged, &mut tally, &bar).await.with_context(|| {
+        format!(
+            "stopped after {} of {staged} rows, which stay done; run the import again for the rest",
+            bar.position()
+        )
+    })?;
+    bar.finish_and_clear();
+    db.close().await?;
+    tally.finish()
+}
+
+async fn apply<I: Import>(
+    import: &I,
+    db: &mut PgConnection,
+    staged: i64,
+    tally: &mut Tally<'_>,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    imports::analyze::<I::Row>(&mut *db).await?;
+    for chunk in Chunk::all(staged) {
+        let mut transaction = db.begin().await?;
+        let applied = import.apply(&mut transaction, chunk).await?;
+        transaction.commit().await?;
+        bar.set_position(chunk.upto as u64);
+        tally.applied(chunk, applied, bar);
+    }
+    Ok(())
+}

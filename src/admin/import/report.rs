@@ -1,0 +1,90 @@
+//! What an import came to.
+
+use crate::admin::output::{Output, line};
+use crate::store::imports::Chunk;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use std::process::ExitCode;
+
+/// Most bad rows that are kept for the JSON report; the others are only counted.
+const BAD_KEPT_MAX: usize = 1_000;
+
+/// What became of the rows of a chunk; the remaining ones were there already.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub(super) added: i64,
+    pub(super) updated: i64,
+    pub(super) refused: Vec<BadRow>,
+}
+
+/// A row that was left out.
+#[derive(Debug, Serialize)]
+pub(super) struct BadRow {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    rows: u64,
+    added: i64,
+    updated: i64,
+    unchanged: i64,
+    bad_rows: u64,
+    bad: Vec<BadRow>,
+}
+
+/// Counts along, and reports bad rows to people as they are found.
+pub(super) struct Tally<'a> {
+    output: &'a mut Output,
+    report: Report,
+}
+
+impl<'a> Tally<'a> {
+    pub(super) fn new(output: &'a mut Output) -> Self {
+        Self { output, report: Report::default() }
+    }
+
+    pub(super) fn progress(&self, doing: &'static str, total: u64) -> ProgressBar {
+        self.output.progress(doing, total)
+    }
+
+    /// Rows in the file.
+    pub(super) fn read(&mut self, rows: u64) {
+        self.report.rows = rows;
+    }
+
+    pub(super) fn applied(&mut self, chunk: Chunk, applied: Applied, bar: &ProgressBar) {
+        let Applied { added, updated, refused } = applied;
+        self.report.added += added;
+        self.report.updated += updated;
+        self.report.unchanged += chunk.rows() - added - updated - refused.len() as i64;
+        for row in refused {
+            self.bad(row, bar);
+        }
+    }
+
+    pub(super) fn bad(&mut self, row: BadRow, bar: &ProgressBar) {
+        self.report.bad_rows += 1;
+        if !self.output.is_json() {
+            bar.suspend(|| self.output.remark(&format!("line {}: {}", row.line, row.reason)));
+        } else if self.report.bad.len() < BAD_KEPT_MAX {
+            self.report.bad.push(row);
+        }
+    }
+
+    pub(super) fn finish(self) -> anyhow::Result<ExitCode> {
+        let Self { output, mut report } = self;
+        report.bad.sort_by_key(|row| row.line);
+        output.result(&report, |report| {
+            vec![
+                line(["rows", &report.rows.to_string()]),
+                line(["added", &report.added.to_string()]),
+                line(["updated", &report.updated.to_string()]),
+                line(["unchanged", &report.unchanged.to_string()]),
+                line(["bad", &report.bad_rows.to_string()]),
+            ]
+        })?;
+        Ok(if report.bad_rows == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}

@@ -1,0 +1,94 @@
+//! What an operator does: clients, goods, codes, players, branches, and the audit.
+//!
+//! A command ends with 0 when all is well, with 1 when it ran and something is wrong (bad rows in a
+//! file, a broken promise), and with an error, which is 2, when it could not run.
+
+pub mod audit;
+pub mod branch;
+pub mod client;
+pub mod dead;
+pub mod import;
+pub mod output;
+pub mod owner;
+
+use crate::secrets::Secrets;
+use anyhow::anyhow;
+use clap::Subcommand;
+use output::Output;
+use sqlx::PgPool;
+use std::process::ExitCode;
+
+/// The operator's commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Client sites: who may call
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Goods and code pools
+    #[command(subcommand)]
+    Goods(import::goods::GoodsCommand),
+    /// Codes of a pool
+    #[command(subcommand)]
+    Coupons(import::coupons::CouponsCommand),
+    /// Players and what they own
+    #[command(subcommand)]
+    Players(import::players::PlayersCommand),
+    /// Branches of merchants, which verify coupons by their PINs
+    #[command(subcommand)]
+    Branch(branch::BranchCommand),
+    /// Prove that the books balance; exit 1 and examples where they don't
+    Audit,
+}
+
+/// Runs a command. Secrets are needed for the PINs of `branch create` and `branch new-pin` only.
+///
+/// # Errors
+/// Whatever kept it from running, with what the reader can do about it: print it with `{:#}` to
+/// stderr and exit with 2.
+pub async fn run(
+    command: Command,
+    pool: &PgPool,
+    secrets: Option<&Secrets>,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Command::Client(command) => client::run(command, pool, output).await.map(success),
+        Command::Branch(command) => branch::run(command, pool, secrets, output).await.map(success),
+        Command::Goods(command) => import::goods::run(command, pool, output).await,
+        Command::Coupons(command) => import::coupons::run(command, pool, output).await,
+        Command::Players(command) => import::players::run(command, pool, output).await,
+        Command::Audit => audit::run(pool, output).await,
+    };
+    done.map_err(explain)
+}
+
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// Says what to do about a database that doesn't play along.
+fn explain(error: anyhow::Error) -> anyhow::Error {
+    let Some(cause) = error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>()) else {
+        return error;
+    };
+    let advice = match cause {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+            "the database can't be reached: does it run, and is DATABASE_URL right?"
+        }
+        sqlx::Error::Database(cause) => match cause.code().as_deref() {
+            Some("42P01" | "42703") => "the schema is missing or old: run `redeemq migrate`",
+            Some("3D000" | "28000" | "28P01") => {
+                "the database lets us not in: is DATABASE_URL right?"
+            }
+            _ => return error,
+        },
+        _ => return error,
+    };
+    let context = error.to_string();
+    let cause = cause.to_string();
+    if context.contains(&cause) {
+        anyhow!("{advice} ({cause})")
+    } else {
+        anyhow!("{context}: {advice} ({cause})")
+    }
+}

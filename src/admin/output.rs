@@ -1,0 +1,135 @@
+//! What a command says: its result to stdout, as aligned text or as JSON; all else to stderr.
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+
+/// Lines of text, each a list of columns.
+pub type Lines = Vec<Vec<String>>;
+
+/// Where results and remarks go.
+pub struct Output {
+    json: bool,
+    terminal: bool,
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+}
+
+impl Output {
+    /// The process's own.
+    pub fn stdio(json: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self { json, terminal, out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
+    }
+
+    /// Any other, which no one watches live.
+    pub fn to(
+        json: bool,
+        out: impl Write + Send + 'static,
+        err: impl Write + Send + 'static,
+    ) -> Self {
+        Self { json, terminal: false, out: Box::new(out), err: Box::new(err) }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Shows the result: as one line of JSON, or as `text` makes it readable.
+    ///
+    /// # Errors
+    /// When stdout can't be written. A reader who has seen enough is no error.
+    pub fn result<T: Serialize>(
+        &mut self,
+        result: &T,
+        text: impl FnOnce(&T) -> Lines,
+    ) -> anyhow::Result<()> {
+        let text =
+            if self.json { serde_json::to_string(result)? + "\n" } else { aligned(&text(result)) };
+        match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).context("the result can't be written")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A remark for people, on stderr. Where that is closed, nobody wants to know.
+    pub fn remark(&mut self, text: &str) {
+        _ = writeln!(self.err, "{text}");
+    }
+
+    /// A bar that moves on a terminal only, and never beside JSON.
+    pub fn progress(&self, doing: &'static str, total: u64) -> ProgressBar {
+        if !self.terminal || self.json {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}% {eta:>4}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(total).with_style(style).with_message(doing)
+    }
+}
+
+/// Pads all columns but the last of a line to the widest of their kind.
+fn aligned(lines: &Lines) -> String {
+    let mut widths = Vec::new();
+    for line in lines {
+        for (column, cell) in line.iter().enumerate().take(line.len().saturating_sub(1)) {
+            widths.resize(widths.len().max(column + 1), 0);
+            widths[column] = widths[column].max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        for (column, cell) in line.iter().enumerate() {
+            match widths.get(column) {
+                Some(width) if column + 1 < line.len() => {
+                    text.push_str(&format!("{cell:width$}  "))
+                }
+                _ => text.push_str(cell),
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A line of columns.
+pub fn line<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let lines =
+            vec![line(["id", "name", "x"]), line(["a-long-one", "ä", ""]), line(["b", "cc"])];
+        assert_eq!(aligned(&lines), "id          name  x\na-long-one  ä     \nb           cc\n");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error() {
+        for json in [true, false] {
+            let mut output = Output::to(json, Closed, Closed);
+            output.remark("gone");
+            assert!(output.result(&1, |_| vec![line(["1"])]).is_ok());
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The proof that the books balance: every promise that stored rows can break, as a query that finds
+//! the rows which break it. All of them look at one snapshot.
+
+mod coupons;
+mod ledger;
+mod owners;
+mod players;
+mod stock;
+
+use super::error::Result;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+/// Most examples of one check.
+pub const EXAMPLES_MAX: usize = 20;
+
+/// One statement that has to hold, and the query for what contradicts it.
+#[derive(Clone, Copy)]
+struct Check {
+    promise: &'static str,
+    name: &'static str,
+    offences: fn(&mut PgConnection) -> Offences<'_>,
+}
+
+type Offences<'a> = BoxFuture<'a, sqlx::Result<Vec<Offence>>>;
+
+/// One row that breaks a promise, and how many do in all.
+struct Offence {
+    what: String,
+    total: i64,
+}
+
+/// `check!("P5", "what holds", "select a text for each row that breaks it, as `what`")`
+macro_rules! check {
+    ($promise:literal, $name:literal, $sql:literal) => {
+        $crate::store::audit::Check {
+            promise: $promise,
+            name: $name,
+            offences: |db| {
+                Box::pin(
+                    sqlx::query_as!(
+                        $crate::store::audit::Offence,
+                        r#"select what as "what!", count(*) over () as "total!" from ("#
+                            + $sql
+                            + ") as offending order by what limit 20"
+                    )
+                    .fetch_all(db),
+                )
+            },
+        }
+    };
+}
+use check;
+
+/// What became of one check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The promise of the README that it belongs to.
+    pub promise: &'static str,
+    /// What should hold.
+    pub check: &'static str,
+    /// Whether it does.
+    pub ok: bool,
+    /// How many rows contradict it.
+    pub broken: i64,
+    /// The first [`EXAMPLES_MAX`] of them.
+    pub examples: Vec<String>,
+}
+
+/// How much was audited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Client sites.
+    pub clients: i64,
+    /// Goods, pools among them.
+    pub goods: i64,
+    /// Jobs decided.
+    pub ledger_rows: i64,
+    /// Units granted.
+    pub granted: i64,
+    /// Codes imported.
+    pub codes: i64,
+    /// Codes that have a holder.
+    pub codes_issued: i64,
+    /// Codes verified.
+    pub codes_used: i64,
+    /// Players known.
+    pub players: i64,
+}
+
+/// The whole audit.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether everything holds.
+    pub ok: bool,
+    /// Check by check.
+    pub checks: Vec<Finding>,
+    /// How much was audited.
+    pub totals: Totals,
+}
+
+/// Audits the books in one snapshot, without holding up anyone who writes meanwhile.
+///
+/// # Errors
+/// When the database is away; a broken promise is no error but a [`Finding`].
+pub async fn audit(pool: &PgPool) -> Result<Report> {
+    let mut snapshot = pool.begin_with("begin isolation level repeatable read, read only").await?;
+    let mut checks = Vec::new();
+    for check in
+        [stock::CHECKS, players::CHECKS, coupons::CHECKS, ledger::CHECKS, owners::CHECKS].concat()
+    {
+        let offences = (check.offences)(&mut snapshot).await?;
+        checks.push(Finding {
+            promise: check.promise,
+            check: check.name,
+            ok: offences.is_empty(),
+            broken: offences.first().map_or(0, |first| first.total),
+            examples: offences.into_iter().map(|offence| offence.what).collect(),
+        });
+    }
+    let totals = totals(&mut *snapshot).await?;
+    snapshot.rollback().await?;
+    Ok(Report { ok: checks.iter().all(|check| check.ok), checks, totals })
+}
+
+async fn totals(db: impl PgExecutor<'_>) -> Result<Totals> {
+    Ok(sqlx::query_as!(
+        Totals,
+        r#"select (select count(*) from client) as "clients!",
+                  (select count(*) from goods) as "goods!",
+                  l.jobs as "ledger_rows!", l.granted as "granted!",
+                  c.codes as "codes!", c.issued as "codes_issued!", c.used as "codes_used!",
+                  (select count(*) from (select distinct client_id, player_id from balance) as b) as "players!"
+           from (select count(*) as jobs, coalesce(sum(granted), 0)::bigint as granted from ledger) as l,
+                (select count(*) as codes, count(job_key) as issued, count(used_key) as used from coupon) as c"#
+    )
+    .fetch_one(db)
+    .await?)
+}

@@ -1,0 +1,88 @@
+//! Codes for a pool. The goods' lock is held while any of this runs, so that imports of the same
+//! pool and workers take turns, and `goods.codes` is always the count of coupons.
+
+use super::{Chunk, CopyText, Staged};
+use crate::domain::id::Id;
+use crate::store::error::Result;
+use sqlx::PgExecutor;
+use time::OffsetDateTime;
+
+/// A row of the file.
+#[derive(Debug)]
+pub struct StagedCoupon {
+    /// The code.
+    pub code: Id,
+    /// When it expires by itself; never, if absent.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+impl Staged for StagedCoupon {
+    const TABLE: &'static str = "staged_coupon";
+    const COLUMNS: &'static str = "code, expires_at";
+
+    fn copy(&self, text: &mut CopyText) {
+        text.text(Some(self.code.as_str()));
+        match self.expires_at {
+            Some(at) => text.time(Some(at)),
+            None => text.text(Some("infinity")),
+        }
+    }
+}
+
+/// A code that is in the pool already, with another expiry.
+#[derive(Debug)]
+pub struct Conflict {
+    /// Line of the file.
+    pub line: i64,
+    /// The code.
+    pub code: String,
+    /// The expiry that it has.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// Locks the pool: the first statement of a chunk.
+pub async fn lock(db: impl PgExecutor<'_>, goods: i64) -> Result<()> {
+    sqlx::query!("select id from goods where id = $1 for update", goods).fetch_one(db).await?;
+    Ok(())
+}
+
+/// Adds the codes that are not there yet, in the order of the file; says how many.
+pub async fn insert(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<i64> {
+    let inserted = sqlx::query!(
+        r#"insert into coupon (goods, code, expires_at)
+           select $1, code, expires_at from staged_coupon
+           where place > $2 and place <= $3
+           order by place
+           on conflict (goods, code) do nothing"#,
+        goods,
+        chunk.after,
+        chunk.upto,
+    )
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() as i64)
+}
+
+/// Counts them, in the same transaction.
+pub async fn add_codes(db: impl PgExecutor<'_>, goods: i64, added: i64) -> Result<()> {
+    sqlx::query!("update goods set codes = codes + $2 where id = $1", goods, added)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The rows of the chunk that the pool contradicts.
+pub async fn conflicts(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<Vec<Conflict>> {
+    Ok(sqlx::query_as!(
+        Conflict,
+        r#"select s.line, s.code, nullif(c.expires_at, 'infinity') as expires_at
+           from staged_coupon s join coupon c on c.goods = $1 and c.code = s.code
+           where s.place > $2 and s.place <= $3 and c.expires_at <> s.expires_at
+           order by s.place"#,
+        goods,
+        chunk.after,
+        chunk.upto,
+    )
+    .fetch_all(db)
+    .await?)
+}
