@@ -3,6 +3,8 @@
 //! Expects `DATABASE_URL`, `AMQP_URL` and `RABBITMQ_MANAGEMENT_URL`; makes a database and a vhost of
 //! its own there, so it disturbs nothing and can be run again. `--stay` leaves the stack running.
 
+#![expect(unreachable_pub, reason = "a program has no outside")]
+
 mod acts;
 mod flood;
 mod page;

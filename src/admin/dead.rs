@@ -64,7 +64,7 @@ pub async fn run(
     let pool = broker::pool(amqp_url, "redeemq dead: replay", 1)?;
     let worked = work(&command, &mut queue, &pool, store).await;
     let closed = queue.close().await;
-    broker::close(connection);
+    broker::close(connection).await;
     let rows = worked?;
     closed?;
     let found = !rows.is_empty() || command.is_about_all();
@@ -152,7 +152,7 @@ async fn replay(
         (Some(job), ledger::Standing::Decided(stored)) => {
             let body = wire::answer::again(job, &stored);
             let answer = letters::result(&received(letter), job, &body, true);
-            let outgoing = std::iter::once(answer.main).chain(answer.reply).collect();
+            let outgoing = std::iter::once(answer.main).chain(answer.copies).collect();
             (outgoing, "was decided: its stored answer is published")
         }
         _ => (vec![again(letter, restamp)?], "sent to the workers"),

@@ -112,9 +112,9 @@ impl Consumer {
         .await
     }
 
-    /// Ends it; what is not settled is delivered again.
-    pub fn close(self) {
-        close(self.connection);
+    /// Ends it, and waits until the broker has read all acks; what is not settled is delivered again.
+    pub async fn close(self) {
+        close(self.connection).await;
     }
 }
 

@@ -23,8 +23,8 @@ pub const REPLAYED: &str = "x-replayed";
 pub struct Letter {
     /// The result or the dead letter.
     pub main: Outgoing,
-    /// The copy for the caller's own queue.
-    pub reply: Option<Outgoing>,
+    /// Copies for whoever asked for one, and notices: one try each.
+    pub copies: Vec<Outgoing>,
 }
 
 /// A decision on its way out.
@@ -38,14 +38,8 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
         .with_type(own(job.operation.as_str()))
         .with_headers(traced(received, headers));
     let routing_key = format!("{}.{}", job.client, job.operation.as_str());
-    let main = Outgoing {
-        exchange: RESULTS,
-        routing_key: own(&routing_key),
-        mandatory: false,
-        properties: properties.clone(),
-        body: Arc::clone(&body),
-    };
-    Letter { main, reply: reply(received, properties, body) }
+    let main = to_results(&routing_key, properties.clone(), Arc::clone(&body));
+    Letter { main, copies: reply(received, properties, body).into_iter().collect() }
 }
 
 /// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
@@ -56,11 +50,6 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Letter 
     headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
     headers.insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.attempts + 1));
     let message_id = received.properties.message_id().clone().unwrap_or_else(fresh_id);
-    let notice = known.and_then(|known| {
-        let operation = known.operation.map(|operation| operation.as_str());
-        let notice = answer::dead_notice(&known.job_id, known.client.as_str(), operation, reason);
-        reply(received, properties(received, &known.job_id), notice.into_bytes().into())
-    });
     let main = Outgoing {
         exchange: DEAD,
         routing_key: own("dead"),
@@ -73,7 +62,25 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Letter 
             .with_delivery_mode(2),
         body: received.body.as_slice().into(),
     };
-    Letter { main, reply: notice }
+    Letter { main, copies: known.map(|known| notices(received, known, reason)).unwrap_or_default() }
+}
+
+/// Told wherever the result would have been.
+fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
+    let operation = known.operation.map(|operation| operation.as_str());
+    let client = known.client.as_str();
+    let notice = answer::dead_notice(&known.job_id, client, operation, reason);
+    let body: Arc<[u8]> = notice.into_bytes().into();
+    let properties = properties(received, &known.job_id);
+    let routing_key = format!("{client}.{}", operation.unwrap_or("unknown"));
+    let mut notices = vec![to_results(&routing_key, properties.clone(), Arc::clone(&body))];
+    notices.extend(reply(received, properties, body));
+    notices
+}
+
+fn to_results(routing_key: &str, properties: BasicProperties, body: Arc<[u8]>) -> Outgoing {
+    let routing_key = own(routing_key);
+    Outgoing { exchange: RESULTS, routing_key, mandatory: false, properties, body }
 }
 
 fn text(value: &str) -> AMQPValue {

@@ -115,14 +115,12 @@ pub async fn in_time<T>(what: &'static str, call: impl Future<Output = Result<T>
     tokio::time::timeout(BROKER_TIMEOUT, call).await.unwrap_or(Err(BrokerError::TimedOut(what)))
 }
 
-/// Ends a connection without waiting for a broker that may not answer.
-pub fn close(connection: Connection) {
-    tokio::spawn(async move {
-        let closing = async { Ok(connection.close(200, own("bye")).await?) };
-        if let Err(error) = in_time("close", closing).await {
-            tracing::debug!(%error, "connection not closed cleanly");
-        }
-    });
+/// Ends a connection, in bounded time: the broker may not answer.
+pub async fn close(connection: Connection) {
+    let closing = async { Ok(connection.close(200, own("bye")).await?) };
+    if let Err(error) = in_time("close", closing).await {
+        tracing::debug!(%error, "connection not closed cleanly");
+    }
 }
 
 #[cfg(test)]

@@ -133,9 +133,10 @@ impl Publisher {
         Ok(window.iter().zip(acked).map(receipt).collect())
     }
 
-    /// Leaves the connection out of the pool for good: nobody shall get it after a fault.
+    /// Leaves the connection out of the pool for good: nobody shall get it after a fault. Nobody waits
+    /// for its end either, for a blocked broker does not answer.
     pub fn discard(self) {
-        super::close(Object::take(self.connection));
+        tokio::spawn(super::close(Object::take(self.connection)));
     }
 }
 

@@ -54,7 +54,7 @@ impl ReplyQueue {
     }
 
     /// Gives it up.
-    pub fn close(self) {
-        close(self.connection);
+    pub async fn close(self) {
+        close(self.connection).await;
     }
 }

@@ -131,7 +131,7 @@ impl Keeper {
     async fn connect(&self) -> broker::Result<Publisher> {
         let connection = broker::connect(&self.amqp_url, "redeemq ingress: topology").await?;
         let declared = topology::declare(&connection, self.queue_bytes_max).await;
-        broker::close(connection);
+        broker::close(connection).await;
         declared?;
         Publisher::open(&self.pool).await
     }

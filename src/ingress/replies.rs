@@ -87,7 +87,7 @@ impl Replies {
                     };
                     tracing::warn!(%error, "the reply queue is lost: who waits asks the ledger");
                     *self.desk() = Desk::default();
-                    queue.close();
+                    queue.close().await;
                 }
                 Err(error) => tracing::debug!(%error, "no reply queue yet"),
             }

@@ -1,8 +1,9 @@
 //! One lane: a consumer, the database, a publisher, and the supervisor that begins anew.
 
 use super::Context;
+use super::attempt::Answer;
 use super::batch::{Asks, Gatherer, Item};
-use super::process::{self, Answer, Processed};
+use super::process::{self, Processed};
 use super::publish::{Parcel, publish};
 use crate::broker::consumer::Consumer;
 use crate::broker::letters;
@@ -84,7 +85,7 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
-    /// Jobs that failed alone while no other job committed.
+    /// Jobs that failed alone while no other job committed, or that the ledger could not be asked about.
     suspects: Vec<Item>,
     sender: mpsc::Sender<Vec<Parcel>>,
     publishing: JoinHandle<Result<()>>,
@@ -122,7 +123,8 @@ impl Lane {
             Ok(Ok(published)) => published,
             Ok(Err(_)) | Err(_) => Err(BrokerError::TimedOut("the last results")),
         };
-        self.consumer.close();
+        // Acks are on their way to the broker until it has answered the close.
+        self.consumer.close().await;
         taken.and(published)
     }
 
@@ -137,7 +139,13 @@ impl Lane {
                     jobs.push(job.clone());
                     items.push(item);
                 }
-                Asks::Overdue(_) => parcels.extend(self.last_look(item).await),
+                Asks::Overdue(job) => match process::look_up(&self.context, job).await {
+                    Ok(answer) => parcels.push(self.last_word(&item, job, answer).await),
+                    Err(error) => {
+                        tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
+                        self.suspects.push(item);
+                    }
+                },
                 Asks::Nothing(undecodable) => {
                     let reason = undecodable.reason.clone();
                     parcels.push(self.bury(&item, "undecodable", &reason).await);
@@ -166,22 +174,13 @@ impl Lane {
         Ok(())
     }
 
-    /// Tried too often: answered if it was decided after all, else put aside. While the ledger can't
-    /// be asked, the delivery stays open and comes again.
-    async fn last_look(&self, item: Item) -> Option<Parcel> {
-        let Asks::Overdue(job) = &item.asks else { return None };
-        match process::look_up(&self.context, job).await {
-            Ok(Some(answer)) => Some(result(&item, job, &answer)),
-            Ok(None) => {
-                let reason =
-                    format!("delivered {} times without a decision", item.received.attempts);
-                Some(self.bury(&item, "attempts", &reason).await)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the ledger can't be asked about an overdue job");
-                None
-            }
+    /// Tried too often: answered if it was decided after all, else put aside.
+    async fn last_word(&self, item: &Item, job: &Job, answer: Option<Answer>) -> Parcel {
+        if let Some(answer) = answer {
+            return result(item, job, &answer);
         }
+        let reason = format!("delivered {} times without a decision", item.received.attempts);
+        self.bury(item, "attempts", &reason).await
     }
 
     async fn bury(&self, item: &Item, kind: &'static str, reason: &str) -> Parcel {

@@ -11,6 +11,7 @@
 //! isolated, a fault of deployment pauses and alarms); any broker fault ends the [`lane`]'s session,
 //! and a new one begins with new connections.
 
+pub mod attempt;
 pub mod batch;
 pub mod lane;
 pub mod process;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 use time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Most jobs in a batch. Measured on 2 cores: see the table in docs/design.md; above it, latency grows
-/// and throughput does not.
+/// Most jobs in a batch. Measured on 2 cores (the table in README.md): above it, a crash costs more and
+/// throughput hardly grows.
 pub const BATCH_MAX: usize = 500;
 
 /// How a worker runs.

@@ -11,24 +11,14 @@
 //! with the deployment, and an alarm is better than an emptied queue.
 
 use super::Context;
-use crate::domain::decide::{Earlier, Verdict, decide};
+use super::attempt::{Answer, attempt};
 use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
 use crate::retry::Pauses;
-use crate::store::{self, Fault, StoreError, persist::Entry};
+use crate::store::{self, Fault, StoreError};
 use crate::wire::answer;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// What a job's caller is told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// The result message.
-    pub body: Arc<str>,
-    /// Whether it had been decided before.
-    pub is_replayed: bool,
-}
 
 /// What became of one job in the database.
 #[derive(Debug)]
@@ -136,71 +126,6 @@ fn alarm(fault: Fault, error: &StoreError, jobs: usize) {
     } else {
         tracing::warn!(%error, jobs, "the database is away or busy: the batch is tried again");
     }
-}
-
-/// Steps 1 to 3 in one transaction: load, decide, persist.
-async fn attempt(context: Arc<Context>, jobs: Arc<[Job]>) -> Result<Vec<Answer>, StoreError> {
-    let mut db = context.store.begin().await?;
-    let mut state = store::load::load(&mut db, &jobs).await?;
-
-    let rules = context.rules();
-    let (verdicts, changes) = decide(&jobs, &mut state, &rules);
-    let bodies: Vec<Option<Arc<str>>> = jobs
-        .iter()
-        .zip(&verdicts)
-        .map(|(job, verdict)| match verdict {
-            Verdict::Decided(outcome) => Some(answer::decided(job, outcome, rules.now).into()),
-            Verdict::Again(_) | Verdict::Reused(_) => None,
-        })
-        .collect();
-    let mut entries = Vec::with_capacity(jobs.len());
-    for ((job, verdict), body) in jobs.iter().zip(&verdicts).zip(&bodies) {
-        if let (Verdict::Decided(outcome), Some(body)) = (verdict, body) {
-            entries.push(Entry { job, outcome, body });
-        }
-    }
-    store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
-    db.commit().await?;
-
-    for entry in &entries {
-        count(entry.job, entry.outcome, rules.now);
-    }
-    let answers = jobs.iter().zip(&verdicts).zip(&bodies).map(|((job, verdict), body)| {
-        let is_replayed = body.is_none();
-        let body = match (verdict, body) {
-            (_, Some(body)) => Arc::clone(body),
-            (Verdict::Reused(earlier), None) => {
-                let (accepted_at, decided_at) = times(earlier, &jobs, rules.now);
-                answer::reused(job, accepted_at, decided_at).into()
-            }
-            (Verdict::Again(Earlier::Stored(stored)), None) => stored.body.as_str().into(),
-            (Verdict::Again(Earlier::InBatch(first)), None) => {
-                bodies[*first].clone().unwrap_or_default()
-            }
-            (Verdict::Decided(_), None) => Arc::default(),
-        };
-        Answer { body, is_replayed }
-    });
-    Ok(answers.collect())
-}
-
-fn times(
-    earlier: &Earlier,
-    jobs: &[Job],
-    now: time::OffsetDateTime,
-) -> (time::OffsetDateTime, time::OffsetDateTime) {
-    match earlier {
-        Earlier::Stored(stored) => (stored.accepted_at, stored.decided_at),
-        Earlier::InBatch(first) => (jobs[*first].accepted_at, now),
-    }
-}
-
-fn count(job: &Job, outcome: &Outcome, decided_at: time::OffsetDateTime) {
-    let (operation, code) = (job.operation.as_str(), outcome.code().as_str());
-    metrics::counter!("redeemq_decided_total", "operation" => operation, "code" => code)
-        .increment(1);
-    let waited = (decided_at - job.accepted_at).as_seconds_f64().max(0.0);
-    metrics::histogram!("redeemq_accepted_to_decided_seconds").record(waited);
 }
 
 /// The answer to a job that was tried too often: the ledger's, if it was decided after all.

@@ -26,7 +26,7 @@ const REFUSED_HELD_MAX: usize = 100;
 pub struct Parcel {
     /// The delivery.
     pub tag: u64,
-    /// Its messages; the reply gets one try.
+    /// Its messages; copies get one try.
     pub letter: Letter,
     /// Whether it is a dead letter, which must arrive, however long it takes.
     pub is_dead: bool,
@@ -78,9 +78,9 @@ async fn publish_window(
 ) -> Result<()> {
     let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
     outgoing.extend(window.iter().map(|tried| tried.parcel.letter.main.clone()));
-    outgoing.extend(window.iter().filter_map(|tried| tried.parcel.letter.reply.clone()));
+    outgoing.extend(window.iter().flat_map(|tried| tried.parcel.letter.copies.iter().cloned()));
     let mut receipts = publisher.publish(&outgoing, true).await?;
-    count_replies(&receipts.split_off(window.len()));
+    count_copies(&receipts.split_off(window.len()));
 
     let mut held: HashMap<_, usize> = HashMap::new();
     for tried in refused.iter() {
@@ -88,7 +88,7 @@ async fn publish_window(
     }
     let mut settled = Vec::with_capacity(window.len());
     for (mut tried, receipt) in window.into_iter().zip(receipts) {
-        tried.parcel.letter.reply = None;
+        tried.parcel.letter.copies.clear();
         let route = &tried.parcel.letter.main.routing_key;
         let held = held.entry(route.clone()).or_default();
         let try_again = tried.parcel.is_dead
@@ -117,7 +117,7 @@ async fn publish_window(
     Ok(())
 }
 
-fn count_replies(receipts: &[Receipt]) {
+fn count_copies(receipts: &[Receipt]) {
     for receipt in receipts {
         let outcome = match receipt {
             Receipt::Confirmed => "published",

@@ -1,0 +1,50 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo run stop test lint fmt sqlx sqlx-check build
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+RUN_PID := $(TARGET)/services/run.pid
+
+# Builds take what they must know of the database from .sqlx, wherever DATABASE_URL points.
+export SQLX_OFFLINE := true
+
+help: ## Show this
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
+
+build:
+	cargo build --release --bin redeemq --example demo
+
+demo: build ## Play every operation on a real Postgres and RabbitMQ, then remove them
+	@deploy/services with demo -- "$(TARGET)/release/examples/demo"
+
+run: build ## Start everything, with sample data, and leave it running
+	@if kill -0 "$$(cat "$(RUN_PID)" 2>/dev/null)" 2>/dev/null; then echo 'It runs already: make stop' >&2; exit 1; fi
+	@addresses=$$(deploy/services up run); eval "$$addresses"; \
+	REDEEMQ_RUN_PID="$(RUN_PID)" "$(TARGET)/release/examples/demo" --stay
+
+stop: ## Stop and remove what `make run` started
+	@pid=$$(cat "$(RUN_PID)" 2>/dev/null || true); \
+	name=$$(if [[ $$pid ]]; then ps -o comm= -p "$$pid" || cat "/proc/$$pid/comm"; fi 2>/dev/null || true); \
+	if [[ $$name == *redeemq ]]; then \
+		kill "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.1; done; \
+	fi
+	@rm -f "$(RUN_PID)"
+	@deploy/services down run
+
+test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test
+	deploy/services with test -- cargo test $(ARGS)
+
+lint: ## Check format, lints and documentation
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+fmt: ## Format the code
+	cargo fmt
+
+sqlx: ## Refresh .sqlx, after a change of a query or a migration
+	deploy/sqlx-prepare
+
+sqlx-check: ## Fail if .sqlx is out of date
+	deploy/sqlx-prepare --check

@@ -1,0 +1,98 @@
+//! Steps 1 to 3 of a batch, in one transaction: load, decide, persist.
+
+use super::Context;
+use crate::domain::decide::{Earlier, Verdict, decide};
+use crate::domain::job::Job;
+use crate::domain::outcome::Outcome;
+use crate::store::persist::Entry;
+use crate::store::{self, StoreError};
+use crate::wire::answer;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// What a job's caller is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The result message.
+    pub body: Arc<str>,
+    /// Whether it had been decided before.
+    pub is_replayed: bool,
+}
+
+/// Tries once. Whatever goes wrong, nothing has changed; whether a commit that was not answered
+/// happened, the next attempt finds in the ledger.
+///
+/// # Errors
+/// The caller decides by [`StoreError::fault`] what to do.
+pub async fn attempt(context: Arc<Context>, jobs: Arc<[Job]>) -> Result<Vec<Answer>, StoreError> {
+    let mut db = context.store.begin().await?;
+    let mut state = store::load::load(&mut db, &jobs).await?;
+
+    let rules = context.rules();
+    let (verdicts, changes) = decide(&jobs, &mut state, &rules);
+
+    let bodies = render(&jobs, &verdicts, rules.now);
+    let entries = entries(&jobs, &verdicts, &bodies);
+    store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
+    db.commit().await?;
+
+    for entry in &entries {
+        count(entry.job, entry.outcome, rules.now);
+    }
+    Ok(answers(&jobs, &verdicts, &bodies, rules.now))
+}
+
+/// The result of each job that was decided just now.
+fn render(jobs: &[Job], verdicts: &[Verdict], now: OffsetDateTime) -> Vec<Option<Arc<str>>> {
+    let body = |(job, verdict): (&Job, &Verdict)| match verdict {
+        Verdict::Decided(outcome) => Some(answer::decided(job, outcome, now).into()),
+        Verdict::Again(_) | Verdict::Reused(_) => None,
+    };
+    jobs.iter().zip(verdicts).map(body).collect()
+}
+
+fn entries<'a>(
+    jobs: &'a [Job],
+    verdicts: &'a [Verdict],
+    bodies: &'a [Option<Arc<str>>],
+) -> Vec<Entry<'a>> {
+    let decided = jobs.iter().zip(verdicts).zip(bodies);
+    decided
+        .filter_map(|((job, verdict), body)| match (verdict, body) {
+            (Verdict::Decided(outcome), Some(body)) => Some(Entry { job, outcome, body }),
+            _ => None,
+        })
+        .collect()
+}
+
+fn answers(
+    jobs: &[Job],
+    verdicts: &[Verdict],
+    bodies: &[Option<Arc<str>>],
+    now: OffsetDateTime,
+) -> Vec<Answer> {
+    let body = |place: usize, job: &Job, verdict: &Verdict| match verdict {
+        Verdict::Decided(_) => bodies[place].clone().unwrap_or_default(),
+        Verdict::Again(Earlier::InBatch(first)) => bodies[*first].clone().unwrap_or_default(),
+        Verdict::Again(Earlier::Stored(stored)) => stored.body.as_str().into(),
+        Verdict::Reused(Earlier::InBatch(first)) => {
+            answer::reused(job, jobs[*first].accepted_at, now).into()
+        }
+        Verdict::Reused(Earlier::Stored(stored)) => {
+            answer::reused(job, stored.accepted_at, stored.decided_at).into()
+        }
+    };
+    let answer = |(place, (job, verdict)): (usize, (&Job, &Verdict))| Answer {
+        body: body(place, job, verdict),
+        is_replayed: !matches!(verdict, Verdict::Decided(_)),
+    };
+    jobs.iter().zip(verdicts).enumerate().map(answer).collect()
+}
+
+fn count(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) {
+    let (operation, code) = (job.operation.as_str(), outcome.code().as_str());
+    metrics::counter!("redeemq_decided_total", "operation" => operation, "code" => code)
+        .increment(1);
+    let waited = (decided_at - job.accepted_at).as_seconds_f64().max(0.0);
+    metrics::histogram!("redeemq_accepted_to_decided_seconds").record(waited);
+}
