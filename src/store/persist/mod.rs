@@ -1,0 +1,72 @@
+//! Step 3 of a batch: write what was decided, one row a job and one update a counter.
+//!
+//! What one sponsor redemption costs here: a ledger row with one index entry, and an update in
+//! place of the player's balance; with a per-player limit also a usage row. Counters of goods and
+//! clients are one update a batch.
+
+mod counters;
+mod coupons;
+mod entries;
+mod pins;
+
+use super::error::Result;
+use crate::domain::job::Job;
+use crate::domain::outcome::Outcome;
+use crate::domain::state::{Changes, State};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// One decision to be stored, with its answer.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its decision.
+    pub outcome: &'a Outcome,
+    /// Its answer.
+    pub body: &'a str,
+}
+
+/// Writes a decided batch. The caller commits.
+///
+/// # Errors
+/// [`super::StoreError::Twin`] when another worker stored one of these jobs meanwhile: roll back, do the
+/// batch again. Any other: roll back as well.
+pub async fn persist(
+    db: &mut PgConnection,
+    entries: &[Entry<'_>],
+    changes: &Changes,
+    state: &State,
+    decided_at: OffsetDateTime,
+) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    entries::insert_ledger(&mut *db, entries, decided_at).await?;
+    if !changes.granted.is_empty() {
+        counters::add_granted(&mut *db, changes).await?;
+    }
+    if !changes.spent.is_empty() {
+        counters::charge(&mut *db, changes).await?;
+    }
+    if !changes.player_usage.is_empty() {
+        counters::count_players(&mut *db, changes, state).await?;
+    }
+    if !changes.client_usage.is_empty() {
+        counters::count_clients(&mut *db, changes, state).await?;
+    }
+    if !changes.codes.is_empty() {
+        coupons::grant_codes(&mut *db, changes).await?;
+    }
+    if !changes.used.is_empty() {
+        coupons::use_coupons(&mut *db, changes).await?;
+    }
+    if !changes.pin_failures.is_empty() {
+        pins::insert_pin_failures(&mut *db, changes).await?;
+        pins::forget_pin_failures(&mut *db, changes).await?;
+    }
+    if !changes.pin_resets.is_empty() {
+        pins::forgive_pin_failures(&mut *db, changes).await?;
+    }
+    Ok(())
+}
