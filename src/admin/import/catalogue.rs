@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) applied: Applied,
     /// Goods as they shall be.
     pub(super) write: Vec<Goods>,
-    /// Row numbers of goods that now have a per-player limit and had none.
+    /// Row numbers of granted goods that now have a per-player limit and had none.
     pub(super) limit_players: Vec<i64>,
     /// The same for the limit of each client.
     pub(super) limit_clients: Vec<i64>,
@@ -82,10 +82,12 @@ impl<'a> Catalogue<'a> {
             Some(current) if *current == goods => return Ok(()),
             Some(current) => {
                 self.plan.applied.updated += 1;
-                if current.per_player.is_none() && goods.per_player.is_some() {
+                // Counting reads the whole ledger; of goods never granted it has nothing.
+                let granted = current.granted > 0;
+                if granted && current.per_player.is_none() && goods.per_player.is_some() {
                     self.plan.limit_players.push(goods.row);
                 }
-                if current.per_client.is_none() && goods.per_client.is_some() {
+                if granted && current.per_client.is_none() && goods.per_client.is_some() {
                     self.plan.limit_clients.push(goods.row);
                 }
             }

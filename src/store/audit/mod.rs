@@ -106,6 +106,8 @@ pub struct Report {
 /// When the database is away; a broken promise is no error but a [`Finding`].
 pub async fn audit(pool: &PgPool) -> Result<Report> {
     let mut snapshot = pool.begin_with("begin isolation level repeatable read, read only").await?;
+    // Sums over a large ledger would else be sorted on disk.
+    sqlx::query!("set local work_mem = '64MB'").execute(&mut *snapshot).await?;
     let mut checks = Vec::new();
     for check in
         [stock::CHECKS, players::CHECKS, coupons::CHECKS, ledger::CHECKS, owners::CHECKS].concat()

@@ -8,24 +8,28 @@ pub(super) const CHECKS: &[Check] = &[
         "per-player usage is what the ledger granted",
         r#"select format('%s/%s: player %s of %s: usage says %s, the ledger says %s', g.scope, g.goods_id,
                          player_id, client_id, coalesce(u.granted, 0), coalesce(l.granted, 0)) as what
-           from player_usage u
-           full join (select client_id, goods, player_id, sum(granted) as granted
-                      from ledger where granted > 0 group by client_id, goods, player_id) as l
+           from (select * from player_usage
+                 where goods in (select id from goods where per_player is not null)) as u
+           full join (select client_id, goods, player_id, sum(granted) as granted from ledger
+                      where granted > 0 and goods in (select id from goods where per_player is not null)
+                      group by client_id, goods, player_id) as l
                 using (client_id, goods, player_id)
            join goods g on g.id = goods
-           where g.per_player is not null and coalesce(u.granted, 0) <> coalesce(l.granted, 0)"#
+           where coalesce(u.granted, 0) <> coalesce(l.granted, 0)"#
     ),
     check!(
         "P5",
         "per-client usage is what the ledger granted",
         r#"select format('%s/%s: client %s: usage says %s, the ledger says %s', g.scope, g.goods_id,
                          client_id, coalesce(u.granted, 0), coalesce(l.granted, 0)) as what
-           from client_usage u
-           full join (select client_id, goods, sum(granted) as granted
-                      from ledger where granted > 0 group by client_id, goods) as l
+           from (select * from client_usage
+                 where goods in (select id from goods where per_client is not null)) as u
+           full join (select client_id, goods, sum(granted) as granted from ledger
+                      where granted > 0 and goods in (select id from goods where per_client is not null)
+                      group by client_id, goods) as l
                 using (client_id, goods)
            join goods g on g.id = goods
-           where g.per_client is not null and coalesce(u.granted, 0) <> coalesce(l.granted, 0)"#
+           where coalesce(u.granted, 0) <> coalesce(l.granted, 0)"#
     ),
     check!(
         "P3",

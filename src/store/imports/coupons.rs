@@ -71,12 +71,15 @@ pub async fn add_codes(db: impl PgExecutor<'_>, goods: i64, added: i64) -> Resul
     Ok(())
 }
 
-/// The rows of the chunk that the pool contradicts.
+/// The rows of the chunk that the pool contradicts. `offset 0` makes it look each code up: a planner
+/// that has not heard of a pool's size yet would rather read the whole pool for each chunk.
 pub async fn conflicts(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<Vec<Conflict>> {
     Ok(sqlx::query_as!(
         Conflict,
         r#"select s.line, s.code, nullif(c.expires_at, 'infinity') as expires_at
-           from staged_coupon s join coupon c on c.goods = $1 and c.code = s.code
+           from staged_coupon s
+           cross join lateral (select c.expires_at from coupon c
+                               where c.goods = $1 and c.code = s.code offset 0) as c
            where s.place > $2 and s.place <= $3 and c.expires_at <> s.expires_at
            order by s.place"#,
         goods,

@@ -68,7 +68,8 @@ pub async fn add(
     Ok(added.rows_affected() as i64)
 }
 
-/// The rows of the chunk that were added with another amount.
+/// The rows of the chunk that were added with another amount; looked up one by one, as in
+/// [`super::coupons::conflicts`].
 pub async fn conflicts(
     db: impl PgExecutor<'_>,
     client: &ClientId,
@@ -79,8 +80,9 @@ pub async fn conflicts(
         Conflict,
         r#"select s.line, i.amount as added
            from staged_player s
-           join player_import i on i.client_id = $1 and i.import_id = $2
-                               and i.player_id = s.player_id and i.asset = s.asset
+           cross join lateral (select i.amount from player_import i
+                               where i.client_id = $1 and i.import_id = $2
+                                 and i.player_id = s.player_id and i.asset = s.asset offset 0) as i
            where s.place > $3 and s.place <= $4 and i.amount <> s.amount
            order by s.place"#,
         client.as_str(),
