@@ -1,7 +1,7 @@
 //! What a command says: its result to stdout, as aligned text or as JSON; all else to stderr.
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 
@@ -68,7 +68,10 @@ impl Output {
         }
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}% {eta:>4}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::new(total).with_style(style).with_message(doing)
+        ProgressBar::new(total)
+            .with_style(style)
+            .with_message(doing)
+            .with_finish(ProgressFinish::AndClear)
     }
 }
 

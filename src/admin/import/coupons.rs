@@ -21,7 +21,7 @@ const COLUMNS: Columns = Columns { required: &["code"], optional: &["expires_at"
 /// What can be done with codes.
 #[derive(Debug, Clone, Subcommand)]
 pub enum CouponsCommand {
-    /// Add codes to a pool from a CSV file: code[,expires_at]
+    /// Add codes to a pool from a CSV file: code and, if it has one, expires_at
     Import {
         /// Whose
         #[command(flatten)]

@@ -66,7 +66,8 @@ pub(super) fn time(text: &str) -> Result<OffsetDateTime, String> {
         .map(to_micros)
         .ok_or_else(|| {
             format!(
-                "`{text}` is no RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
+                "`{text}` is no RFC 3339 time of the years 1970 to 9999, \
+                 such as 2026-01-31T10:00:00Z"
             )
         })
 }

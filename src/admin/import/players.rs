@@ -20,7 +20,7 @@ const COLUMNS: Columns = Columns { required: &["player_id", "asset", "amount"], 
 pub enum PlayersCommand {
     /// Add to what players own from a CSV file: player_id,asset,amount
     ///
-    /// asset is point, badge:<id> or custom:<id>. Each player and asset gets its amount once for an
+    /// asset is point, badge:ID or custom:ID. Each player and asset gets its amount once for an
     /// import id, however often the file is imported; the amount 0 makes a player known.
     Import {
         /// The client site whose players they are

@@ -174,7 +174,9 @@ mod tests {
 
     const COLUMNS: Columns = Columns { required: &["a"], optional: &["b", "c"] };
 
-    fn read(text: &[u8]) -> Vec<(u64, Result<(String, String), String>)> {
+    type Found = (u64, Result<(String, String), String>);
+
+    fn read(text: &[u8]) -> Vec<Found> {
         let mut sheet = Sheet::new(text, 0, COLUMNS).expect("a header");
         let mut rows = Vec::new();
         while let Some((line, row)) = sheet.next().expect("readable") {
@@ -185,8 +187,7 @@ mod tests {
     }
 
     fn lines(text: &str) -> Vec<(u64, String)> {
-        let good =
-            |(line, row): (u64, Result<(String, String), String>)| (line, row.expect("good").0);
+        let good = |(line, row): Found| (line, row.expect("good").0);
         read(text.as_bytes()).into_iter().map(good).collect()
     }
 
