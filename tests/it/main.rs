@@ -5,4 +5,6 @@
 
 mod harness;
 
+mod answered;
+mod junk;
 mod once;
