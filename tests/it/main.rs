@@ -6,5 +6,6 @@
 mod harness;
 
 mod answered;
+mod dead;
 mod junk;
 mod once;

@@ -208,18 +208,13 @@ impl Bench {
 
     /// Fails at the message in front of a queue that often, as a worker that dies of it does.
     pub async fn fail_at(&self, queue: &str, times: usize) {
-        let channel = self.connection.create_channel().await.expect("a channel");
-        let options = BasicConsumeOptions::default();
-        let consuming =
-            channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
-        let mut consumer = consuming.await.expect("a consumer");
         for _ in 0..times {
-            let delivery = tokio::time::timeout(PATIENCE, consumer.next()).await;
-            let delivery = delivery.expect("in time").expect("an open queue").expect("a delivery");
+            // Fetched one by one: a consumer would be sent it once more, and fail once more.
+            let getting = self.channel.basic_get(queue.into(), BasicGetOptions::default());
+            let message = getting.await.expect("the queue").expect("a message");
             let requeue = BasicNackOptions { requeue: true, multiple: false };
-            delivery.acker.nack(requeue).await.expect("given back");
+            message.delivery.acker.nack(requeue).await.expect("given back");
         }
-        channel.close(200, "failed often enough".into()).await.expect("closed");
     }
 
     pub async fn read(&self, queue: &str) -> Reader {
