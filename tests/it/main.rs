@@ -6,6 +6,11 @@
 mod harness;
 
 mod answered;
+mod books;
 mod dead;
 mod junk;
+mod lost;
 mod once;
+mod over;
+mod poison;
+mod speed;
