@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::process::ExitCode;
+use time::OffsetDateTime;
 
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
@@ -106,12 +107,15 @@ async fn work(
             Command::List => summary(&letter),
             Command::Show { .. } => details(&letter),
             Command::Drop { .. } => {
-                forget(&letter, store).await?;
-                letter.take_out().await?;
+                forget(note(&letter, store).await?, store).await?;
+                queue.take_out(&letter).await?;
                 json!({"id": letter.id, "done": "dropped"})
             }
             Command::Replay { dry_run, restamp, .. } => {
                 let done = replay(&letter, pool, store, *dry_run, *restamp).await?;
+                if !*dry_run {
+                    queue.take_out(&letter).await?;
+                }
                 json!({"id": letter.id, "done": done})
             }
         });
@@ -135,7 +139,7 @@ fn details(letter: &DeadLetter) -> Value {
 }
 
 /// The ledger first: a decided job is only answered again. Else the message goes back to the
-/// workers, and only when the broker has it is it taken out of here.
+/// workers, and only when the broker has it may it be taken out of here.
 async fn replay(
     letter: &DeadLetter,
     pool: &broker::Pool,
@@ -163,13 +167,14 @@ async fn replay(
             _ => "was decided: its stored answer would be published",
         });
     }
+    // Read before: it may have died again by the time we forget its death.
+    let note = note(letter, store).await?;
     let publisher = Publisher::open(pool).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
     if receipts.first() != Some(&Receipt::Confirmed) {
         bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);
     }
-    forget(letter, store).await?;
-    letter.take_out().await?;
+    forget(note, store).await?;
     Ok(done)
 }
 
@@ -201,14 +206,23 @@ fn received(letter: &DeadLetter) -> Received {
     }
 }
 
-/// It is no longer dead: its status must not say so.
-async fn forget(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<()> {
+/// Whose status says that it is dead, and since when.
+type Note = (request::Known, OffsetDateTime);
+
+async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note>> {
     let known = match request::decode(&letter.body) {
         Ok(job) => Some(request::Known::of(&job)),
         Err(undecodable) => undecodable.known,
     };
-    if let Some(known) = known {
-        store::dead::remove(store, &known.client, known.key).await?;
+    let Some(known) = known else { return Ok(None) };
+    let noted_at = store::dead::noted_at(store, &known.client, known.key).await?;
+    Ok(noted_at.map(|noted_at| (known, noted_at)))
+}
+
+/// It is no longer dead: its status must not say so.
+async fn forget(note: Option<Note>, store: &PgPool) -> anyhow::Result<()> {
+    if let Some((known, noted_at)) = note {
+        store::dead::remove(store, &known.client, known.key, noted_at).await?;
     }
     Ok(())
 }

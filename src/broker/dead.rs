@@ -7,18 +7,27 @@ use super::{AMQPValue, BasicProperties, BrokerError, FieldTable, Result, in_time
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::{Channel, Connection, Consumer};
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
 
 const TAG: &str = "redeemq-dead";
+/// Held by the connection that looks: quorum queues know no exclusive consumers.
+const LOOKER: &str = "redeem.dead.looker";
+/// How often a leaving looker looks whether all that he puts back lies there again.
+const PUT_BACK_CHECK: Duration = Duration::from_millis(10);
 
 /// The dead queue, opened by one looker.
 pub struct DeadQueue {
     channel: Channel,
     letters: Consumer,
+    /// Letters not yet looked at.
     left: u32,
+    /// Letters not taken out.
+    kept: u32,
 }
 
 /// One dead letter.
@@ -47,14 +56,15 @@ impl DeadQueue {
     pub async fn open(connection: &Connection) -> Result<Self> {
         in_time("dead queue", async {
             let channel = connection.create_channel().await?;
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
             let exclusive =
-                BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
-            let declared = channel.queue_declare(own(DEAD), passive, FieldTable::default()).await?;
+                QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(own(LOOKER), exclusive, FieldTable::default()).await?;
+            let left = ready(&channel).await?;
+            let options = BasicConsumeOptions::default();
             let consuming =
-                channel.basic_consume(own(DEAD), own(TAG), exclusive, FieldTable::default());
-            let (left, letters) = (declared.message_count(), consuming.await?);
-            Ok(Self { channel, letters, left })
+                channel.basic_consume(own(DEAD), own(TAG), options, FieldTable::default());
+            let letters = consuming.await?;
+            Ok(Self { channel, letters, left, kept: left })
         })
         .await
     }
@@ -75,17 +85,46 @@ impl DeadQueue {
         next.await.map(Some)
     }
 
-    /// Puts back what was not taken out.
+    /// Takes a letter out for good.
+    ///
+    /// # Errors
+    /// When the broker did not hear it: it then still lies there.
+    pub async fn take_out(&mut self, letter: &DeadLetter) -> Result<()> {
+        let acked = in_time("basic.ack", async {
+            Ok(letter.delivery.acker.ack(BasicAckOptions::default()).await?)
+        });
+        if !acked.await? {
+            return Err(BrokerError::TimedOut("basic.ack"));
+        }
+        self.kept = self.kept.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Puts back what was not taken out, and waits until it lies there: the broker does it at its
+    /// leisure, and the next looker would find a part of it.
     ///
     /// # Errors
     /// When the broker goes away; it then does the same.
     pub async fn close(self) -> Result<()> {
         in_time("closing the dead queue", async {
             self.channel.basic_cancel(own(TAG), BasicCancelOptions::default()).await?;
+            let all = BasicNackOptions { multiple: true, requeue: true };
+            self.channel.basic_nack(0, all).await?;
+            while ready(&self.channel).await? < self.kept {
+                tokio::time::sleep(PUT_BACK_CHECK).await;
+            }
+            self.channel.queue_delete(own(LOOKER), QueueDeleteOptions::default()).await?;
             Ok(self.channel.close(200, own("looked")).await?)
         })
         .await
     }
+}
+
+/// How many letters lie there.
+async fn ready(channel: &Channel) -> Result<u32> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declared = channel.queue_declare(own(DEAD), passive, FieldTable::default()).await?;
+    Ok(declared.message_count())
 }
 
 impl DeadLetter {
@@ -113,17 +152,6 @@ impl DeadLetter {
             properties,
             delivery,
         }
-    }
-
-    /// Takes it out of the queue for good.
-    ///
-    /// # Errors
-    /// When the broker did not hear it: it then still lies there.
-    pub async fn take_out(&self) -> Result<()> {
-        let acked = in_time("basic.ack", async {
-            Ok(self.delivery.acker.ack(BasicAckOptions::default()).await?)
-        });
-        if acked.await? { Ok(()) } else { Err(BrokerError::TimedOut("basic.ack")) }
     }
 
     /// Its properties as before its death, for another try.

@@ -17,6 +17,14 @@ pub fn rfc3339(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
 
+/// Reads RFC 3339, as [`rfc3339`] writes it: in UTC, in whole microseconds, and of the years 1970 to
+/// 9999. An offset can lead beyond those, to a time that could be neither written nor stored.
+pub fn instant(text: &str) -> Option<OffsetDateTime> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let at = at.checked_to_offset(time::UtcOffset::UTC)?;
+    (1970..=9999).contains(&at.year()).then(|| to_micros(at))
+}
+
 /// The clock in whole microseconds, as Postgres keeps it: a time written and read back is equal.
 pub fn now() -> OffsetDateTime {
     to_micros(OffsetDateTime::now_utc())

@@ -1,6 +1,6 @@
 //! Request messages: written by the ingress and by trusted publishers, read by the worker.
 
-use super::{VERSION, rfc3339, to_micros};
+use super::{VERSION, instant, rfc3339};
 use crate::domain::id::ClientId;
 use crate::domain::job::{Content, Job, JobId};
 use crate::domain::params::Params;
@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -109,8 +108,8 @@ pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     let operation = operation.ok_or_else(|| broken("field operation names no operation"))?;
     let accepted_at =
         read.accepted_at.as_deref().ok_or_else(|| broken("field accepted_at is missing"))?;
-    let accepted_at = OffsetDateTime::parse(accepted_at, &Rfc3339)
-        .map_err(|e| broken(&format!("field accepted_at is no RFC 3339 time: {e}")))?;
+    let accepted_at = instant(accepted_at)
+        .ok_or_else(|| broken("field accepted_at is no RFC 3339 time of the years 1970 to 9999"))?;
     let params: Params = match read.params {
         Some(raw) => serde_json::from_str(raw.get())
             .map_err(|e| broken(&format!("field params is no object: {e}")))?,
@@ -121,7 +120,6 @@ pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
         Ok(request) => request.content(operation),
         Err(_) => Content::of_unacceptable(operation, &params),
     };
-    let accepted_at = to_micros(accepted_at.to_offset(time::UtcOffset::UTC));
     Ok(Job { job_id, key, content, client, operation, accepted_at, request })
 }
 
@@ -194,6 +192,8 @@ mod tests {
             (broken("client_id", "A B".into()), "field client_id", false),
             (broken("operation", "refund".into()), "field operation", true),
             (broken("accepted_at", "yesterday".into()), "field accepted_at", true),
+            (broken("accepted_at", "9999-12-31T23:59:59-01:00".into()), "field accepted_at", true),
+            (broken("accepted_at", "0000-01-01T00:00:00+01:00".into()), "field accepted_at", true),
             (broken("params", 7.into()), "field params", true),
         ];
         for (body, reason, is_known) in cases {

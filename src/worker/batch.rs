@@ -1,7 +1,7 @@
 //! Gathering: take what has arrived, up to a bound, and wait for no more. A lone job is not
 //! delayed, and a flood is handled hundreds at a time.
 
-use crate::broker::Result;
+use crate::broker;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
 use crate::domain::job::Job;
@@ -36,7 +36,7 @@ pub enum Asks {
 impl Item {
     fn read(received: Received) -> Self {
         let overdue = received.is_overdue || received.attempts > ATTEMPTS_MAX;
-        let asks = match request::decode(&received.body) {
+        let asks = match decode(&received.body) {
             Ok(job) if overdue => Asks::Overdue(job),
             Ok(job) => Asks::Job(job),
             Err(undecodable) => Asks::Nothing(undecodable),
@@ -57,6 +57,13 @@ impl Item {
     }
 }
 
+/// A panic of our own over some bytes must not take the worker down, once for each delivery.
+fn decode(body: &[u8]) -> Result<Job, Undecodable> {
+    std::panic::catch_unwind(|| request::decode(body)).unwrap_or_else(|_| {
+        Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })
+    })
+}
+
 /// Gathers batches from a consumer.
 pub struct Gatherer {
     jobs_max: usize,
@@ -75,7 +82,7 @@ impl Gatherer {
     ///
     /// # Errors
     /// When the consumer is done for; what was gathered before is returned first.
-    pub async fn gather(&mut self, consumer: &mut Consumer) -> Result<Vec<Item>> {
+    pub async fn gather(&mut self, consumer: &mut Consumer) -> broker::Result<Vec<Item>> {
         poll_fn(|cx| {
             let mut batch: Vec<Item> = Vec::new();
             let mut units = 0;

@@ -7,8 +7,8 @@
 //! | a panic, a data or constraint error | the batch is split until the culprit stands alone |
 //! | anything else (missing column, read-only, full disk) | the lane pauses, alarms, and tries on |
 //!
-//! A culprit is poison only if another job commits meanwhile: where all fail alike, the fault lies
-//! with the deployment, and an alarm is better than an emptied queue.
+//! A culprit is poison only if it fails again after another job has committed: where all fail alike,
+//! the fault lies with the deployment, and an alarm is better than an emptied queue.
 
 use super::Context;
 use super::attempt::{Answer, attempt};
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub enum Processed {
     /// Decided, now or before.
     Answered(Answer),
-    /// Its own data makes the database fail, while other jobs commit.
+    /// Its own data makes the database fail, and did so again after another job had committed.
     Poison(String),
     /// The same, but no other job has committed meanwhile: not yet proven to be its own fault.
     Suspect(String),
@@ -40,7 +40,7 @@ pub async fn process(
     stop: &CancellationToken,
 ) -> Vec<Processed> {
     let mut done: Vec<Option<Processed>> = jobs.iter().map(|_| None).collect();
-    let mut suspects: Vec<(usize, String)> = Vec::new();
+    let mut suspects: Vec<(usize, Arc<[Job]>, String)> = Vec::new();
     let mut committed = false;
     let mut parts = vec![(0, jobs)];
     while let Some((first, part)) = parts.pop() {
@@ -53,7 +53,7 @@ pub async fn process(
                 }
             }
             Err(Stuck::Stopping) => {}
-            Err(Stuck::OfJob(error)) if part.len() == 1 => suspects.push((first, error)),
+            Err(Stuck::OfJob(error)) if part.len() == 1 => suspects.push((first, part, error)),
             Err(Stuck::OfJob(_)) => {
                 metrics::counter!("redeemq_batches_split_total").increment(1);
                 let (left, right) = part.split_at(part.len() / 2);
@@ -62,11 +62,23 @@ pub async fn process(
             }
         }
     }
-    for (place, error) in suspects {
-        done[place] =
-            Some(if committed { Processed::Poison(error) } else { Processed::Suspect(error) });
+    for (place, job, error) in suspects {
+        done[place] = Some(match committed {
+            true => last_try(context, &job, stop).await,
+            false => Processed::Suspect(error),
+        });
     }
     done.into_iter().map(|done| done.unwrap_or(Processed::Abandoned)).collect()
+}
+
+/// A suspect once more, after another job has committed: it may have failed of something that was
+/// mended in between.
+async fn last_try(context: &Arc<Context>, job: &Arc<[Job]>, stop: &CancellationToken) -> Processed {
+    match persistently(context, job, stop).await {
+        Ok(mut answers) => answers.pop().map_or(Processed::Abandoned, Processed::Answered),
+        Err(Stuck::OfJob(error)) => Processed::Poison(error),
+        Err(Stuck::Stopping) => Processed::Abandoned,
+    }
 }
 
 enum Stuck {

@@ -5,4 +5,12 @@
 
 mod harness;
 
+mod answered;
+mod books;
+mod dead;
+mod junk;
+mod lost;
 mod once;
+mod over;
+mod poison;
+mod speed;

@@ -2,12 +2,14 @@
 
 use super::PATIENCE;
 use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
 use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions,
-    QueueDeclareOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
+    ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use redeemq::broker::topology;
 use serde_json::{Value, json};
 
 pub struct Bench {
@@ -77,6 +79,39 @@ pub struct Result {
     pub correlation_id: String,
     pub routing_key: String,
     pub is_replayed: bool,
+    pub headers: FieldTable,
+}
+
+impl Result {
+    fn read(properties: &BasicProperties, routing_key: String, body: Vec<u8>) -> Self {
+        let short = |text: &Option<lapin::types::ShortString>| {
+            text.as_ref().map(ToString::to_string).unwrap_or_default()
+        };
+        let headers = properties.headers().clone().unwrap_or_default();
+        let replayed = headers.inner().get("x-replayed");
+        Self {
+            json: serde_json::from_slice(&body).unwrap_or_default(),
+            message_id: short(properties.message_id()),
+            correlation_id: short(properties.correlation_id()),
+            routing_key,
+            is_replayed: replayed == Some(&AMQPValue::Boolean(true)),
+            body,
+            headers,
+        }
+    }
+
+    pub fn code(&self) -> &str {
+        self.json["error_code"].as_str().unwrap_or_default()
+    }
+
+    /// A header's text; empty when there is none.
+    pub fn header(&self, name: &str) -> String {
+        match self.headers.inner().get(name) {
+            Some(AMQPValue::LongString(text)) => text.to_string(),
+            Some(AMQPValue::LongLongInt(number)) => number.to_string(),
+            _ => String::new(),
+        }
+    }
 }
 
 /// Reads one queue, without acknowledging.
@@ -89,6 +124,29 @@ impl Bench {
         let channel = connection.create_channel().await.expect("a channel");
         channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
         Self { connection, channel }
+    }
+
+    /// Exchanges and queues as a worker would declare them, for what happens before one runs.
+    pub async fn declare(&self) {
+        let bytes_max = topology::QUEUE_BYTES_MAX;
+        topology::declare(&self.connection, bytes_max).await.expect("exchanges and queues");
+    }
+
+    /// Publishes many at once, in this order, and waits for all confirms.
+    pub async fn publish_all(&self, requests: &[Request]) {
+        let mut confirms = Vec::with_capacity(requests.len());
+        for request in requests {
+            let publishing = self.channel.basic_publish(
+                "redeem.requests".into(),
+                request.routing_key.into(),
+                BasicPublishOptions::default(),
+                &request.body,
+                request.properties.clone(),
+            );
+            confirms.push(publishing.await.expect("published"));
+        }
+        let confirmed = try_join_all(confirms).await.expect("confirmed");
+        assert!(confirmed.iter().all(lapin::Confirmation::is_ack));
     }
 
     /// Publishes, and waits for the confirm.
@@ -141,6 +199,24 @@ impl Bench {
         depth
     }
 
+    /// Takes one message out of a queue, if there is one.
+    pub async fn pop(&self, queue: &str) -> Option<Result> {
+        let getting = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });
+        let message = getting.await.expect("the queue")?.delivery;
+        Some(Result::read(&message.properties, message.routing_key.to_string(), message.data))
+    }
+
+    /// Fails at the message in front of a queue that often, as a worker that dies of it does.
+    pub async fn fail_at(&self, queue: &str, times: usize) {
+        for _ in 0..times {
+            // Fetched one by one: a consumer would be sent it once more, and fail once more.
+            let getting = self.channel.basic_get(queue.into(), BasicGetOptions::default());
+            let message = getting.await.expect("the queue").expect("a message");
+            let requeue = BasicNackOptions { requeue: true, multiple: false };
+            message.delivery.acker.nack(requeue).await.expect("given back");
+        }
+    }
+
     pub async fn read(&self, queue: &str) -> Reader {
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consuming =
@@ -162,19 +238,7 @@ impl Reader {
         let delivery =
             tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a result in time");
         let delivery = delivery.expect("an open queue").expect("a delivery");
-        let short = |text: &Option<lapin::types::ShortString>| {
-            text.as_ref().map(ToString::to_string).unwrap_or_default()
-        };
-        let headers = delivery.properties.headers().as_ref();
-        let replayed = headers.and_then(|headers| headers.inner().get("x-replayed"));
-        Result {
-            json: serde_json::from_slice(&delivery.data).unwrap_or_default(),
-            message_id: short(delivery.properties.message_id()),
-            correlation_id: short(delivery.properties.correlation_id()),
-            routing_key: delivery.routing_key.to_string(),
-            is_replayed: replayed == Some(&AMQPValue::Boolean(true)),
-            body: delivery.data,
-        }
+        Result::read(&delivery.properties, delivery.routing_key.to_string(), delivery.data)
     }
 
     /// As many as that, in the order of arrival.

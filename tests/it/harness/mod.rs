@@ -2,19 +2,21 @@
 //!
 //! [`site::Site`] is one test's database and vhost, with the command line on them. On it run
 //! [`process::Process`]es of the binary; [`http::Caller`] and [`amqp::Bench`] are the two kinds of
-//! callers; [`proxy::Proxy`] cuts the line to a server.
+//! callers; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts what a flood got.
 
 pub mod amqp;
 pub mod http;
 pub mod process;
 pub mod proxy;
 pub mod site;
+pub mod tally;
 
 pub use amqp::{Bench, Reader, Request};
 pub use http::{Answer, Caller};
 pub use process::{Process, Role};
 pub use proxy::Proxy;
 pub use site::Site;
+pub use tally::Tally;
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
