@@ -58,25 +58,11 @@ pub(super) fn whole(max: i64) -> impl FnOnce(&str) -> Result<i64, String> {
 /// A time, cut to what Postgres keeps.
 pub(super) fn time(text: &str) -> Result<OffsetDateTime, String> {
     let text = text.trim();
-<<<<<<< HEAD
-    OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
-        .filter(|at| (1970..=9999).contains(&at.year()))
-        .map(to_micros)
-        .ok_or_else(|| {
-            format!(
-                "`{text}` is no RFC 3339 time of the years 1970 to 9999, \
-                 such as 2026-01-31T10:00:00Z"
-            )
-        })
-=======
     instant(text).ok_or_else(|| {
         format!(
             "`{text}` is no RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
         )
     })
->>>>>>> tests-b
 }
 
 #[cfg(test)]
