@@ -67,13 +67,17 @@ pub async fn run(
     let closed = queue.close().await;
     broker::close(connection).await;
     let rows = worked?;
-    closed?;
+    if let Err(error) = closed {
+        // What was taken out is out; the broker puts the rest back when it misses us.
+        out.remark(&format!("the dead queue was not closed cleanly: {error}"));
+    }
     let found = !rows.is_empty() || command.is_about_all();
     report(&command, &rows, out)?;
     if !found {
         bail!("no dead letter has this id: see `redeemq dead list`");
     }
-    Ok(ExitCode::SUCCESS)
+    let failed = rows.iter().any(|row| !row["failed"].is_null());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Command {
@@ -112,11 +116,15 @@ async fn work(
                 json!({"id": letter.id, "done": "dropped"})
             }
             Command::Replay { dry_run, restamp, .. } => {
-                let done = replay(&letter, pool, store, *dry_run, *restamp).await?;
-                if !*dry_run {
-                    queue.take_out(&letter).await?;
+                match replay(&letter, pool, store, *dry_run, *restamp).await {
+                    Ok(done) if *dry_run => json!({"id": letter.id, "done": done}),
+                    Ok(done) => {
+                        queue.take_out(&letter).await?;
+                        json!({"id": letter.id, "done": done})
+                    }
+                    // It stays where it is, and is no reason to keep the others from their turn.
+                    Err(error) => json!({"id": letter.id, "failed": format!("{error:#}")}),
                 }
-                json!({"id": letter.id, "done": done})
             }
         });
     }
@@ -183,7 +191,11 @@ fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
     if restamp {
         let mut message: Value = serde_json::from_slice(&body)
             .with_context(|| format!("letter {} is no JSON: it can't be restamped", letter.id))?;
-        message["accepted_at"] = wire::rfc3339(wire::now()).into();
+        let fields = message.as_object_mut();
+        let fields = fields.with_context(|| {
+            format!("letter {} is no request: it can't be restamped", letter.id)
+        })?;
+        fields.insert("accepted_at".to_owned(), wire::rfc3339(wire::now()).into());
         body = serde_json::to_vec(&message)?;
     }
     let operation = letter.properties.kind().as_ref().map_or("replayed", |kind| kind.as_str());
@@ -234,7 +246,7 @@ fn report(command: &Command, rows: &[Value], out: &mut Output) -> anyhow::Result
         }
         Command::Show { .. } => out.result(&rows, |rows| rows.iter().flat_map(record).collect()),
         Command::Replay { .. } | Command::Drop { .. } => {
-            out.result(&rows, |rows| table(&["id", "done"], rows))
+            out.result(&rows, |rows| table(&["id", "done", "failed"], rows))
         }
     }
 }
@@ -251,5 +263,9 @@ fn record(row: &Value) -> Lines {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

@@ -2,14 +2,14 @@
 
 use super::topology::{REQUESTS, SPARE};
 use super::{BrokerError, Result, close, in_time, own};
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use lapin::Acker;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection};
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -29,56 +29,85 @@ pub struct Received {
     pub is_overdue: bool,
 }
 
-/// Deliveries of both queues; a none for each queue whose consumer ended.
+/// Deliveries of one consumer, and a none when it has ended.
 type Deliveries = Pin<Box<dyn Stream<Item = Option<lapin::Result<Delivery>>> + Send + Sync>>;
+
+/// A session begins with one delivery at a time. If that one ends the process, or the session, it is
+/// charged with the attempt alone; whatever else had been sent ahead would be charged as well.
+const FIRST_PREFETCH: u16 = 1;
 
 /// A consumer of both request queues on a connection of its own.
 pub struct Consumer {
     connection: Connection,
     channel: Channel,
-    tags: [ShortString; 2],
-    deliveries: Deliveries,
+    tags: Vec<ShortString>,
+    deliveries: SelectAll<Deliveries>,
+    /// Ends of consumers that are still to come before all is over: while running the first one is a
+    /// fault; after cancelling, both are awaited.
+    ends_left: usize,
     settler: Settler,
 }
 
 /// The deliveries of one channel that are not settled yet. Shared by those who take and those who settle.
 #[derive(Clone, Default)]
-pub struct Settler(Arc<Mutex<BTreeMap<u64, Acker>>>);
+pub struct Settler(Arc<Mutex<Open>>);
+
+/// Tags of a channel are 1, 2, 3, … over all its consumers, whether their deliveries have been looked
+/// at or still lie in a buffer.
+#[derive(Default)]
+struct Open {
+    ackers: BTreeMap<u64, Acker>,
+    /// All tags up to here are settled.
+    settled_to: u64,
+    /// Settled tags above that.
+    settled: BTreeSet<u64>,
+}
 
 impl Consumer {
-    /// Begins to consume.
+    /// Opens a connection, declares what is missing, and consumes one delivery at a time.
     ///
     /// # Errors
-    /// When the broker is away, or the queues are missing.
-    pub async fn open(connection: Connection, prefetch: u16) -> Result<Self> {
-        let opened = in_time("basic.consume", async {
-            let channel = connection.create_channel().await?;
-            channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-            let consume = |queue: &'static str| {
-                let options = BasicConsumeOptions::default();
-                channel.basic_consume(own(queue), own(""), options, FieldTable::default())
-            };
-            let (requests, spare) = (consume(REQUESTS).await?, consume(SPARE).await?);
-            Ok((channel, requests, spare))
-        });
-        let (channel, requests, spare) = opened.await?;
-        Ok(Self {
-            tags: [requests.tag(), spare.tag()],
-            deliveries: Box::pin(stream::select(until_end(requests), until_end(spare))),
-            connection,
-            channel,
-            settler: Settler::default(),
-        })
-    }
-
-    /// Opens a connection and consumes.
-    ///
-    /// # Errors
-    /// As [`Consumer::open`].
-    pub async fn connect(url: &SecretString, prefetch: u16, queue_bytes_max: u64) -> Result<Self> {
+    /// When the broker is away, or a queue exists with other arguments.
+    pub async fn connect(url: &SecretString, queue_bytes_max: u64) -> Result<Self> {
         let connection = super::connect(url, "redeemq worker: requests").await?;
         super::topology::declare(&connection, queue_bytes_max).await?;
-        Self::open(connection, prefetch).await
+        let opening = async { Ok(connection.create_channel().await?) };
+        let channel = in_time("channel.open", opening).await?;
+        let mut consumer = Self {
+            connection,
+            channel,
+            tags: Vec::new(),
+            deliveries: SelectAll::new(),
+            ends_left: 1,
+            settler: Settler::default(),
+        };
+        consumer.consume(FIRST_PREFETCH).await?;
+        Ok(consumer)
+    }
+
+    /// Consumes both queues; a prefetch holds for the consumers that begin after it.
+    async fn consume(&mut self, prefetch: u16) -> Result<()> {
+        in_time("basic.consume", async {
+            self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            for queue in [REQUESTS, SPARE] {
+                let options = BasicConsumeOptions::default();
+                let consuming =
+                    self.channel.basic_consume(own(queue), own(""), options, FieldTable::default());
+                let consumer = consuming.await?;
+                self.tags.push(consumer.tag());
+                self.deliveries.push(Box::pin(until_end(consumer)));
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets as many deliveries be sent ahead, now that the first has come through.
+    ///
+    /// # Errors
+    /// When the broker is away.
+    pub async fn widen(&mut self, prefetch: u16) -> Result<()> {
+        self.consume(prefetch).await
     }
 
     /// Whoever settles.
@@ -88,13 +117,19 @@ impl Consumer {
 
     /// The next delivery that has arrived; pending while there is none.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received>> {
-        match self.deliveries.as_mut().poll_next(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None | Some(None)) => Poll::Ready(Err(BrokerError::ConsumerEnded)),
-            Poll::Ready(Some(Some(Err(error)))) => Poll::Ready(Err(error.into())),
-            Poll::Ready(Some(Some(Ok(delivery)))) => {
-                Poll::Ready(Ok(self.settler.receive(delivery)))
-            }
+        loop {
+            return match self.deliveries.poll_next_unpin(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Some(Some(Ok(delivery)))) => {
+                    Poll::Ready(Ok(self.settler.receive(delivery)))
+                }
+                Poll::Ready(Some(Some(Err(error)))) => Poll::Ready(Err(error.into())),
+                Poll::Ready(Some(None)) if self.ends_left > 1 => {
+                    self.ends_left -= 1;
+                    continue;
+                }
+                Poll::Ready(None | Some(None)) => Poll::Ready(Err(BrokerError::ConsumerEnded)),
+            };
         }
     }
 
@@ -102,7 +137,8 @@ impl Consumer {
     ///
     /// # Errors
     /// When the broker does not answer.
-    pub async fn cancel(&self) -> Result<()> {
+    pub async fn cancel(&mut self) -> Result<()> {
+        self.ends_left = self.tags.len();
         in_time("basic.cancel", async {
             for tag in &self.tags {
                 self.channel.basic_cancel(tag.clone(), BasicCancelOptions::default()).await?;
@@ -127,7 +163,7 @@ fn until_end(consumer: lapin::Consumer) -> impl Stream<Item = Option<lapin::Resu
 impl Settler {
     fn receive(&self, delivery: Delivery) -> Received {
         let Delivery { delivery_tag, properties, data, acker, redelivered, .. } = delivery;
-        self.open().insert(delivery_tag, acker);
+        self.open().ackers.insert(delivery_tag, acker);
         let headers = properties.headers().as_ref();
         let counted = headers.and_then(|headers| headers.inner().get("x-delivery-count"));
         Received {
@@ -139,7 +175,8 @@ impl Settler {
         }
     }
 
-    /// Acknowledges deliveries: those without an older one still open in one frame, the rest singly.
+    /// Acknowledges deliveries: those below which all is settled in one frame, the rest singly. (One
+    /// frame for more would also settle what lies unread in a buffer.)
     /// An ack that can't be sent is no fault: the message is delivered again and answered from the
     /// ledger. Returns how many of them were.
     pub async fn ack(&self, tags: &[u64]) -> usize {
@@ -154,18 +191,38 @@ impl Settler {
         lost
     }
 
-    fn split(&self, tags: &[u64]) -> (Option<(Acker, usize)>, Vec<Acker>) {
-        let mut open = self.open();
-        let mut tags = tags.to_vec();
-        tags.sort_unstable();
-        let together = open.keys().zip(&tags).take_while(|(open, tag)| open == tag).count();
-        let mut ackers: Vec<Acker> = tags.iter().filter_map(|tag| open.remove(tag)).collect();
-        let single = ackers.split_off(together.min(ackers.len()));
-        (ackers.pop().map(|last| (last, together)), single)
+    /// Whether any delivery has come through.
+    pub fn has_settled(&self) -> bool {
+        self.open().settled_to > 0
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Acker>> {
+    fn split(&self, tags: &[u64]) -> (Option<(Acker, usize)>, Vec<Acker>) {
+        let mut open = self.open();
+        let mut ackers: BTreeMap<u64, Acker> = BTreeMap::new();
+        for tag in tags {
+            if let Some(acker) = open.ackers.remove(tag) {
+                open.settled.insert(*tag);
+                ackers.insert(*tag, acker);
+            }
+        }
+        let settled_to = open.advance();
+        let single = ackers.split_off(&(settled_to + 1)).into_values().collect();
+        let count = ackers.len();
+        (ackers.pop_last().map(|(_, last)| (last, count)), single)
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Moves the mark over what is settled without a gap.
+    fn advance(&mut self) -> u64 {
+        while self.settled.remove(&(self.settled_to + 1)) {
+            self.settled_to += 1;
+        }
+        self.settled_to
     }
 }
 

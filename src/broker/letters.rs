@@ -3,7 +3,7 @@
 use super::consumer::Received;
 use super::publisher::Outgoing;
 use super::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
-use super::{AMQPValue, BasicProperties, FieldTable, ShortString, own, short};
+use super::{AMQPValue, BasicProperties, FieldTable, own, short};
 use crate::domain::job::Job;
 use crate::wire::answer;
 use crate::wire::request::Known;
@@ -17,6 +17,11 @@ pub const DEAD_AT: &str = "x-redeemq-dead-at";
 pub const ATTEMPTS: &str = "x-redeemq-attempts";
 /// On a repeated result.
 pub const REPLAYED: &str = "x-replayed";
+
+/// Longest reason; it may quote what came.
+const REASON_MAX_BYTES: usize = 500;
+/// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
+const HEADERS_MAX: usize = 64 * 1024;
 
 /// The messages that one delivery leaves behind.
 #[derive(Debug)]
@@ -45,21 +50,16 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
 /// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
 /// waits, where it can be read who that is.
 pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Letter {
-    let mut headers = received.properties.headers().clone().unwrap_or_default();
+    let reason = cut(reason);
+    let mut headers = theirs(received);
     headers.insert(own(REASON), text(reason));
     headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
     headers.insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.attempts + 1));
-    let message_id = received.properties.message_id().clone().unwrap_or_else(fresh_id);
     let main = Outgoing {
         exchange: DEAD,
         routing_key: own("dead"),
         mandatory: true,
-        properties: received
-            .properties
-            .clone()
-            .with_headers(headers)
-            .with_message_id(message_id)
-            .with_delivery_mode(2),
+        properties: kept(received).with_headers(headers),
         body: received.body.as_slice().into(),
     };
     Letter { main, copies: known.map(|known| notices(received, known, reason)).unwrap_or_default() }
@@ -80,15 +80,44 @@ fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
 
 fn to_results(routing_key: &str, properties: BasicProperties, body: Arc<[u8]>) -> Outgoing {
     let routing_key = own(routing_key);
-    Outgoing { exchange: RESULTS, routing_key, mandatory: false, properties, body }
+    Outgoing { exchange: RESULTS, routing_key, mandatory: true, properties, body }
 }
 
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
-fn fresh_id() -> ShortString {
-    own(&uuid::Uuid::now_v7().to_string())
+/// Not all that came may be sent again: a foreign user id would be refused, and an expiration would
+/// let a dead letter vanish.
+fn kept(received: &Received) -> BasicProperties {
+    let came = &received.properties;
+    let fresh_id = || own(&uuid::Uuid::now_v7().to_string());
+    let message_id = came.message_id().clone().unwrap_or_else(fresh_id);
+    let mut kept = BasicProperties::default().with_message_id(message_id).with_delivery_mode(2);
+    if let Some(id) = came.correlation_id() {
+        kept = kept.with_correlation_id(id.clone());
+    }
+    if let Some(queue) = came.reply_to() {
+        kept = kept.with_reply_to(queue.clone());
+    }
+    if let Some(kind) = came.kind() {
+        kept = kept.with_type(kind.clone());
+    }
+    if let Some(media) = came.content_type() {
+        kept = kept.with_content_type(media.clone());
+    }
+    kept
+}
+
+/// Headers travel in one frame, which the broker bounds: those that would leave no room for ours
+/// are left behind.
+fn theirs(received: &Received) -> FieldTable {
+    let came = received.properties.headers().clone().unwrap_or_default();
+    if format!("{came:?}").len() <= HEADERS_MAX { came } else { FieldTable::default() }
+}
+
+fn cut(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)]
 }
 
 /// Every request message gets its result with its own correlation id.

@@ -13,6 +13,7 @@ pub mod replies;
 pub mod topology;
 
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};
+use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -35,6 +36,11 @@ pub enum BrokerError {
     /// The client library's or the broker's word.
     #[error("broker: {0}")]
     Broker(#[from] lapin::Error),
+    /// The address is none.
+    #[error(
+        "AMQP_URL can't be read ({0}): it is amqp://user:password@host:port/vhost, the default vhost being %2f"
+    )]
+    Url(String),
     /// No connection to be had.
     #[error("broker: no connection: {0}")]
     Pool(String),
@@ -103,7 +109,9 @@ pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool>
         create: Some(BROKER_TIMEOUT),
         recycle: Some(BROKER_TIMEOUT),
     };
-    let url = Some(with_heartbeat(url.expose_secret()));
+    let url = with_heartbeat(url.expose_secret());
+    url.parse::<AMQPUri>().map_err(BrokerError::Url)?;
+    let url = Some(url);
     let config = deadpool_lapin::Config { url, pool: Some(pool) };
     config
         .create_pool(move || properties(name), Runtime::Tokio1)

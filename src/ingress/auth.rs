@@ -16,6 +16,8 @@ use axum::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The client's current token: an unexpired one is handed out again.
 ///
@@ -67,11 +69,18 @@ fn pair(params: &Params) -> Result<(String, SecretString), Refused> {
     }
 }
 
+/// Hashes at a time: each takes 19 MiB and a core for some ten milliseconds, and anyone can ask.
+static HASHING: Semaphore = Semaphore::const_new(4);
+/// How long a caller waits for his turn.
+const HASHING_WAIT: Duration = Duration::from_secs(1);
+
 /// Whose pair it is. A wrong key costs as much time as a wrong secret, so that keys can't be probed.
 async fn check(front: &Front, api_key: &str, secret: SecretString) -> Result<ClientId, Refused> {
     let known = clients::credentials(&front.store, api_key).await.map_err(unavailable)?;
     let hash = known.as_ref().map_or(NOBODYS_HASH.as_str(), |known| &known.api_secret_hash);
     let hash = hash.to_owned();
+    let turn = tokio::time::timeout(HASHING_WAIT, HASHING.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(Refused::of(Code::Unavailable)) };
     let verifying = tokio::task::spawn_blocking(move || verifies(&secret, &hash));
     let is_right = verifying.await.unwrap_or(false);
     match known {

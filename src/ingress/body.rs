@@ -4,7 +4,7 @@ use super::answers::Refused;
 use crate::domain::params::{Given, Params};
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use std::time::Duration;
 
 /// Longest body, in bytes.
@@ -51,7 +51,10 @@ pub fn token(parts: &Parts, params: &Params) -> Result<Option<String>, Refused> 
     }
     match super::headers::bearer(&parts.headers) {
         Some(token) => Ok(Some(token.to_owned())),
-        None => given(&Params::from_form(parts.uri.query().unwrap_or_default().as_bytes())),
+        None if parts.method == Method::GET => {
+            given(&Params::from_form(parts.uri.query().unwrap_or_default().as_bytes()))
+        }
+        None => Ok(None),
     }
 }
 

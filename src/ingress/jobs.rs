@@ -19,8 +19,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
-/// How often a waiting caller's job is looked up.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A waiting caller's job is looked up again after this time, then ever more rarely.
+const LOOK_FIRST: Duration = Duration::from_millis(50);
+/// Most waiters are answered long before: the rest shall not keep the database busy.
+const LOOK_LATER: Duration = Duration::from_secs(1);
 
 /// A job as its client names it.
 #[derive(Debug, Clone)]
@@ -103,12 +105,17 @@ impl Asked {
 
 /// Looks until there is something to see or the time is over.
 async fn look(front: &Front, asked: &Asked, deadline: Instant) -> store::Result<Standing> {
+    let mut pause = LOOK_FIRST;
     loop {
         let standing = ledger::find(&front.store, &asked.client, asked.id.key()).await?;
-        if standing != Standing::Unseen || Instant::now() + LOOK_EVERY > deadline {
+        if standing != Standing::Unseen || Instant::now() + pause > deadline {
             return Ok(standing);
         }
-        sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = front.stop.cancelled() => return Ok(standing),
+        }
+        pause = (pause * 3 / 2).min(LOOK_LATER);
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Front {
     pub replies: Replies,
     /// Who may call.
     pub tokens: Tokens,
+    /// Nobody shall wait any longer.
+    pub stop: CancellationToken,
 }
 
 /// The routes of the contract.
@@ -106,6 +108,7 @@ pub async fn run(
         tokens: Tokens::watch(store.clone(), secrets.clone(), &tasks, &closing),
         secrets,
         store,
+        stop: stop.clone(),
     });
     tracing::info!(address = %listener.local_addr()?, "accepting");
     ops::serve(listener, router(front), stop).await?;

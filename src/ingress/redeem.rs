@@ -127,8 +127,11 @@ async fn publish(
         Passed::Unknown => return Err(Refused::unknown()),
     }
     let (Some(wait), Some(deadline)) = (wait, deadline) else { return Ok(queued(&job_id)) };
-    let answered = wait_for_result(front, asked, ticket, deadline).await;
-    front.replies.leave(&job_id);
+    let answered = tokio::select! {
+        answered = wait_for_result(front, asked, ticket, deadline) => answered,
+        // Rather the id now than a connection that breaks off.
+        () = front.stop.cancelled() => None,
+    };
     Ok(answered.map_or_else(|| queued(&job_id), |answer| applied(answer, wait.as_secs())))
 }
 
@@ -139,7 +142,7 @@ async fn wait_for_result(
     ticket: Option<Ticket>,
     deadline: Instant,
 ) -> Option<Response> {
-    if let Some(ticket) = ticket
+    if let Some(mut ticket) = ticket
         && let Some(body) = tokio::time::timeout_at(deadline, ticket.result()).await.ok()?
     {
         return decision(&body);

@@ -26,17 +26,26 @@ struct Desk {
 #[derive(Clone, Default)]
 pub struct Replies(Arc<Mutex<Desk>>);
 
-/// A place in the queue of one who waits.
+/// A place in the queue of one who waits; given up when dropped.
 pub struct Ticket {
     /// Where the result shall go.
     pub reply_to: String,
     result: oneshot::Receiver<Body>,
+    job_id: String,
+    desk: Replies,
 }
 
 impl Ticket {
     /// The result, or none when the reply queue was lost.
-    pub async fn result(self) -> Option<Body> {
-        self.result.await.ok()
+    pub async fn result(&mut self) -> Option<Body> {
+        (&mut self.result).await.ok()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.result.close();
+        self.desk.leave(&self.job_id);
     }
 }
 
@@ -51,18 +60,15 @@ impl Replies {
 
     /// Registers to wait for a job; none while there is no reply queue.
     pub fn wait_for(&self, job_id: &str) -> Option<Ticket> {
-        let mut desk = self.desk();
-        let reply_to = desk.queue.clone()?;
+        let mut open = self.desk();
+        let reply_to = open.queue.clone()?;
         let (sender, result) = oneshot::channel();
-        let waiting = desk.waiting.entry(job_id.to_owned()).or_default();
-        // Those who hung up or ran out of patience leave their place here.
-        waiting.retain(|sender| !sender.is_closed());
-        waiting.push(sender);
-        Some(Ticket { reply_to, result })
+        open.waiting.entry(job_id.to_owned()).or_default().push(sender);
+        let (job_id, desk) = (job_id.to_owned(), self.clone());
+        Some(Ticket { reply_to, result, job_id, desk })
     }
 
-    /// Forgets waiters of a job who have left.
-    pub fn leave(&self, job_id: &str) {
+    fn leave(&self, job_id: &str) {
         let mut desk = self.desk();
         if let Some(waiting) = desk.waiting.get_mut(job_id) {
             waiting.retain(|sender| !sender.is_closed());

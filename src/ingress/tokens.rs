@@ -5,6 +5,7 @@ use super::answers::Refused;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::secrets::Secrets;
+use crate::store::StoreError;
 use crate::store::clients::{self, Standing};
 use crate::wire;
 use sqlx::PgPool;
@@ -16,6 +17,9 @@ use tokio_util::task::TaskTracker;
 
 /// How old the snapshot may get while the database answers.
 const POLL_EVERY: Duration = Duration::from_secs(2);
+
+/// A database that does not even refuse: its machine or the line to it is gone.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Snapshot = Option<HashMap<ClientId, Standing>>;
 
@@ -64,17 +68,13 @@ impl Tokens {
             standing.token_generation = token_generation;
         }
     }
-
-    /// Whether there is a snapshot.
-    pub fn has_snapshot(&self) -> bool {
-        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
 }
 
 async fn poll(store: PgPool, snapshot: Arc<RwLock<Snapshot>>) {
     let mut failing = false;
     loop {
-        match clients::snapshot(&store).await {
+        let reading = tokio::time::timeout(READ_TIMEOUT, clients::snapshot(&store));
+        match reading.await.unwrap_or(Err(StoreError::Silent)) {
             Ok(standings) => {
                 *snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(standings);
                 failing = false;

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Another worker stored a twin of one of our jobs between our look and our insert.
     #[error("a twin of a job was stored by another worker meanwhile")]
     Twin,
+    /// Neither an answer nor an error.
+    #[error("the database does not answer: its machine or the line to it is gone")]
+    Silent,
     /// A row that our locks protect was not as we had read it.
     #[error(
         "{table}: {expected} rows were to change, {changed} did: rows were changed by hand or by other software"
@@ -58,6 +61,7 @@ impl StoreError {
     pub fn fault(&self) -> Fault {
         match self {
             StoreError::Twin => Fault::Again,
+            StoreError::Silent => Fault::Transient,
             StoreError::Database(error) => of_driver(error),
             StoreError::Migration(_)
             | StoreError::LostUpdate { .. }

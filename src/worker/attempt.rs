@@ -17,6 +17,8 @@ pub struct Answer {
     pub body: Arc<str>,
     /// Whether it had been decided before.
     pub is_replayed: bool,
+    /// Whether something changed hands just now: more than a stored refusal.
+    pub is_effective: bool,
 }
 
 /// Tries once. Whatever goes wrong, nothing has changed; whether a commit that was not answered
@@ -85,6 +87,7 @@ fn answers(
     let answer = |(place, (job, verdict)): (usize, (&Job, &Verdict))| Answer {
         body: body(place, job, verdict),
         is_replayed: !matches!(verdict, Verdict::Decided(_)),
+        is_effective: matches!(verdict, Verdict::Decided(Outcome::Granted(_) | Outcome::Verified)),
     };
     jobs.iter().zip(verdicts).enumerate().map(answer).collect()
 }

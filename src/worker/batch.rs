@@ -1,13 +1,13 @@
 //! Gathering: take what has arrived, up to a bound, and wait for no more. A lone job is not
 //! delayed, and a flood is handled hundreds at a time.
 
-use crate::broker;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
+use crate::broker::{self, BrokerError};
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// Units that the jobs of one batch may ask for together: each may be a code to load and an event to
 /// publish.
@@ -69,12 +69,14 @@ pub struct Gatherer {
     jobs_max: usize,
     /// Taken from the consumer, but not fit for the batch before.
     next: Option<Item>,
+    /// The end of the consumer, met while there was still a batch to return.
+    ended: Option<BrokerError>,
 }
 
 impl Gatherer {
     /// With a bound on the jobs of a batch.
     pub fn new(jobs_max: usize) -> Self {
-        Self { jobs_max: jobs_max.max(1), next: None }
+        Self { jobs_max: jobs_max.max(1), next: None, ended: None }
     }
 
     /// Waits for the first delivery, then takes along what else has arrived. Dropping the future
@@ -87,16 +89,15 @@ impl Gatherer {
             let mut batch: Vec<Item> = Vec::new();
             let mut units = 0;
             while batch.len() < self.jobs_max {
-                let item = match self.next.take() {
-                    Some(item) => item,
-                    None => match consumer.poll_next(cx) {
-                        Poll::Ready(Ok(received)) => Item::read(received),
-                        Poll::Ready(Err(error)) if batch.is_empty() => {
-                            return Poll::Ready(Err(error));
-                        }
-                        Poll::Pending if batch.is_empty() => return Poll::Pending,
-                        Poll::Ready(Err(_)) | Poll::Pending => break,
-                    },
+                let item = match self.poll_item(consumer, cx) {
+                    Poll::Ready(Ok(item)) => item,
+                    Poll::Ready(Err(error)) if batch.is_empty() => return Poll::Ready(Err(error)),
+                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    Poll::Ready(Err(error)) => {
+                        self.ended = Some(error);
+                        break;
+                    }
+                    Poll::Pending => break,
                 };
                 units += item.units();
                 let alone = item.goes_alone();
@@ -112,5 +113,19 @@ impl Gatherer {
             Poll::Ready(Ok(batch))
         })
         .await
+    }
+
+    fn poll_item(
+        &mut self,
+        consumer: &mut Consumer,
+        cx: &mut Context<'_>,
+    ) -> Poll<broker::Result<Item>> {
+        if let Some(item) = self.next.take() {
+            return Poll::Ready(Ok(item));
+        }
+        if let Some(error) = self.ended.take() {
+            return Poll::Ready(Err(error));
+        }
+        consumer.poll_next(cx).map(|received| received.map(Item::read))
     }
 }

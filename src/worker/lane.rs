@@ -9,7 +9,6 @@ use crate::broker::consumer::Consumer;
 use crate::broker::letters;
 use crate::broker::publisher::Publisher;
 use crate::broker::{BrokerError, Result};
-use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store;
 use crate::wire::request::Known;
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Deliveries taken ahead: one batch publishing, one in the database, one arriving.
@@ -55,15 +55,14 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
     let settings = &context.settings;
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
     let publisher = Publisher::open(&context.publishers).await?;
-    let consumer =
-        Consumer::connect(&settings.amqp_url, prefetch, settings.queue_bytes_max).await?;
+    let consumer = Consumer::connect(&settings.amqp_url, settings.queue_bytes_max).await?;
     tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
     metrics::gauge!("redeemq_lanes_consuming").set(1.0);
 
     let (sender, receiver) = mpsc::channel(1);
     let settler = consumer.settler();
     let publishing = tokio::spawn(async move {
-        let published = publish(receiver, &publisher, &settler).await;
+        let published = publish(receiver, &publisher, &settler, usize::from(prefetch / 4)).await;
         if published.is_err() {
             publisher.discard();
         }
@@ -73,6 +72,8 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
         context: Arc::clone(context),
         consumer,
         gatherer: Gatherer::new(settings.batch_max),
+        prefetch: Some(prefetch),
+        can_note: true,
         suspects: Vec::new(),
         sender,
         publishing,
@@ -85,6 +86,10 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
+    /// To be granted once a first delivery has come through.
+    prefetch: Option<u16>,
+    /// Whether the database takes notes of dead jobs, as far as is known in this batch.
+    can_note: bool,
     /// Jobs that failed alone while no other job committed, or that the ledger could not be asked about.
     suspects: Vec<Item>,
     sender: mpsc::Sender<Vec<Parcel>>,
@@ -102,18 +107,33 @@ impl Lane {
                 () = self.sender.closed() => return Ok(()),
             };
             self.process(batch, stop).await?;
+            self.widen().await?;
         }
+        self.drain(stop).await
+    }
+
+    /// More is sent ahead once a first delivery has come through, or needs company to be judged.
+    async fn widen(&mut self) -> Result<()> {
+        let came_through = self.consumer.settler().has_settled() || !self.suspects.is_empty();
+        match self.prefetch.take_if(|_| came_through) {
+            Some(prefetch) => self.consumer.widen(prefetch).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Works off what has arrived. The time is looked at between batches and never within one: what
+    /// is decided must be published.
+    async fn drain(&mut self, stop: &CancellationToken) -> Result<()> {
         self.consumer.cancel().await?;
-        let drained = tokio::time::timeout(DRAIN_MAX, async {
-            loop {
-                match self.gatherer.gather(&mut self.consumer).await {
-                    Ok(batch) => self.process(batch, stop).await?,
-                    Err(BrokerError::ConsumerEnded) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
+        let deadline = Instant::now() + DRAIN_MAX;
+        while Instant::now() < deadline {
+            match timeout_at(deadline, self.gatherer.gather(&mut self.consumer)).await {
+                Ok(Ok(batch)) => self.process(batch, stop).await?,
+                Ok(Err(BrokerError::ConsumerEnded)) | Err(_) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
             }
-        });
-        drained.await.unwrap_or(Ok(()))
+        }
+        Ok(())
     }
 
     /// Lets the publisher finish, and ends the session.
@@ -131,6 +151,7 @@ impl Lane {
     /// One batch: decide what can be decided, and hand on what has to be published.
     async fn process(&mut self, mut batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
         batch.append(&mut self.suspects);
+        self.can_note = true;
         let mut parcels = Vec::with_capacity(batch.len());
         let (mut jobs, mut items) = (Vec::new(), Vec::new());
         for item in batch {
@@ -139,28 +160,18 @@ impl Lane {
                     jobs.push(job.clone());
                     items.push(item);
                 }
-                Asks::Overdue(job) => match process::look_up(&self.context, job).await {
-                    Ok(answer) => parcels.push(self.last_word(&item, job, answer).await),
-                    Err(error) => {
-                        tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
-                        self.suspects.push(item);
-                    }
-                },
+                Asks::Overdue(_) => parcels.extend(self.last_word(item).await),
                 Asks::Nothing(undecodable) => {
                     let reason = undecodable.reason.clone();
-                    parcels.push(self.bury(&item, "undecodable", &reason).await);
+                    parcels.extend(self.bury(item, "undecodable", &reason).await);
                 }
             }
         }
         let processed = process::process(&self.context, jobs, stop).await;
         for (item, processed) in items.into_iter().zip(processed) {
             match processed {
-                Processed::Answered(answer) => {
-                    if let Asks::Job(job) = &item.asks {
-                        parcels.push(result(&item, job, &answer));
-                    }
-                }
-                Processed::Poison(error) => parcels.push(self.bury(&item, "poison", &error).await),
+                Processed::Answered(answer) => parcels.extend(result(&item, &answer)),
+                Processed::Poison(error) => parcels.extend(self.bury(item, "poison", &error).await),
                 Processed::Suspect(error) => {
                     tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
                     self.suspects.push(item);
@@ -174,36 +185,59 @@ impl Lane {
         Ok(())
     }
 
-    /// Tried too often: answered if it was decided after all, else put aside.
-    async fn last_word(&self, item: &Item, job: &Job, answer: Option<Answer>) -> Parcel {
-        if let Some(answer) = answer {
-            return result(item, job, &answer);
+    /// Tried too often: answered if it was decided after all, else put aside. While the ledger can't
+    /// be asked, it waits.
+    async fn last_word(&mut self, item: Item) -> Option<Parcel> {
+        let Asks::Overdue(job) = &item.asks else { return None };
+        match process::look_up(&self.context, job).await {
+            Ok(Some(answer)) => result(&item, &answer),
+            Ok(None) => {
+                let attempts = item.received.attempts;
+                let reason = format!("delivered {attempts} times without a decision");
+                self.bury(item, "attempts", &reason).await
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
+                self.suspects.push(item);
+                None
+            }
         }
-        let reason = format!("delivered {} times without a decision", item.received.attempts);
-        self.bury(item, "attempts", &reason).await
     }
 
-    async fn bury(&self, item: &Item, kind: &'static str, reason: &str) -> Parcel {
-        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
+    /// A dead letter; its job's status says so from here on. While that can't be noted, it waits.
+    async fn bury(&mut self, item: Item, kind: &'static str, reason: &str) -> Option<Parcel> {
         let known = match &item.asks {
             Asks::Job(job) | Asks::Overdue(job) => Some(Known::of(job)),
             Asks::Nothing(undecodable) => undecodable.known.clone(),
         };
+        if let Some(known) = &known
+            && !self.note(known, reason).await
+        {
+            self.suspects.push(item);
+            return None;
+        }
+        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         tracing::warn!(kind, reason, "a message goes to the dead queue");
-        if let Some(Known { client, key, job_id, .. }) = &known {
+        let letter = letters::dead(&item.received, known.as_ref(), reason);
+        Some(Parcel { tag: item.received.tag, letter, is_dead: true })
+    }
+
+    async fn note(&mut self, known: &Known, reason: &str) -> bool {
+        let Known { client, key, job_id, .. } = known;
+        if self.can_note {
             let noted =
                 store::dead::insert(&self.context.store, client, *key, job_id, reason).await;
             if let Err(error) = noted {
-                // The dead queue itself is the record; without this row a status reads `queued`.
-                tracing::warn!(%error, "a dead job could not be noted for its status");
+                tracing::warn!(%error, "dead jobs can't be noted yet");
+                self.can_note = false;
             }
         }
-        let letter = letters::dead(&item.received, known.as_ref(), reason);
-        Parcel { tag: item.received.tag, letter, is_dead: true }
+        self.can_note
     }
 }
 
-fn result(item: &Item, job: &Job, answer: &Answer) -> Parcel {
+fn result(item: &Item, answer: &Answer) -> Option<Parcel> {
+    let (Asks::Job(job) | Asks::Overdue(job)) = &item.asks else { return None };
     let letter = letters::result(&item.received, job, &answer.body, answer.is_replayed);
-    Parcel { tag: item.received.tag, letter, is_dead: false }
+    Some(Parcel { tag: item.received.tag, letter, is_dead: false })
 }

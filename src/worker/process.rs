@@ -7,8 +7,9 @@
 //! | a panic, a data or constraint error | the batch is split until the culprit stands alone |
 //! | anything else (missing column, read-only, full disk) | the lane pauses, alarms, and tries on |
 //!
-//! A culprit is poison only if it fails again after another job has committed: where all fail alike,
-//! the fault lies with the deployment, and an alarm is better than an emptied queue.
+//! A culprit is poison only if it fails again after another job has got something (a refusal touches
+//! too little to prove anything): where all fail alike, the fault lies with the deployment, and an
+//! alarm is better than an emptied queue.
 
 use super::Context;
 use super::attempt::{Answer, attempt};
@@ -17,8 +18,11 @@ use crate::retry::Pauses;
 use crate::store::{self, Fault, StoreError};
 use crate::wire::answer;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// Longest time that an attempt may take without a word: several times the statements' own limit.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What became of one job in the database.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub enum Processed {
     Answered(Answer),
     /// Its own data makes the database fail, and did so again after another job had committed.
     Poison(String),
-    /// The same, but no other job has committed meanwhile: not yet proven to be its own fault.
+    /// The same, but no other job has got anything meanwhile: not yet proven to be its own fault.
     Suspect(String),
     /// We are stopping, and the database is away: somebody else will decide it.
     Abandoned,
@@ -43,11 +47,11 @@ pub async fn process(
     let mut suspects: Vec<(usize, Arc<[Job]>, String)> = Vec::new();
     let mut committed = false;
     let mut parts = vec![(0, jobs)];
-    while let Some((first, part)) = parts.pop() {
+    while let Some((first, part)) = parts.pop().filter(|(_, part)| !part.is_empty()) {
         let part: Arc<[Job]> = part.into();
         match persistently(context, &part, stop).await {
             Ok(answers) => {
-                committed |= answers.iter().any(|answer| !answer.is_replayed);
+                committed |= answers.iter().any(|answer| answer.is_effective);
                 for (i, answer) in answers.into_iter().enumerate() {
                     done[first + i] = Some(Processed::Answered(answer));
                 }
@@ -99,7 +103,10 @@ async fn persistently(
         let begun = Instant::now();
         // Of its own task: a panic ends it and not the lane, and nothing can drop it half-way.
         let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs)));
-        let error = match attempt.await {
+        // A database that is gone without a word leaves its connection waiting for minutes. That
+        // attempt is left to itself: should it commit after all, the next one finds it in the ledger.
+        let attempt = tokio::time::timeout(SILENCE_MAX, attempt);
+        let error = match attempt.await.unwrap_or(Ok(Err(StoreError::Silent))) {
             Ok(Ok(answers)) => {
                 metrics::histogram!("redeemq_batch_seconds").record(begun.elapsed().as_secs_f64());
                 metrics::histogram!("redeemq_batch_jobs").record(jobs.len() as f64);
@@ -148,7 +155,8 @@ pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, Sto
     let standing = store::ledger::find(&context.store, &job.client, job.key).await?;
     Ok(match standing {
         store::ledger::Standing::Decided(stored) => {
-            Some(Answer { body: answer::again(job, &stored).into(), is_replayed: true })
+            let body = answer::again(job, &stored).into();
+            Some(Answer { body, is_replayed: true, is_effective: false })
         }
         store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
     })

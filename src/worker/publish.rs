@@ -45,6 +45,7 @@ pub async fn publish(
     mut parcels: mpsc::Receiver<Vec<Parcel>>,
     publisher: &Publisher,
     settler: &Settler,
+    held_max: usize,
 ) -> Result<()> {
     let mut refused: Vec<Refused> = Vec::new();
     let mut tick = interval(REFUSED_TRY_EVERY);
@@ -64,7 +65,8 @@ pub async fn publish(
         }
         let since = Instant::now();
         window.extend(fresh.into_iter().map(|parcel| Refused { parcel, since }));
-        publish_window(window, publisher, settler, &mut refused, open).await?;
+        let held_max = if open { held_max } else { 0 };
+        publish_window(window, publisher, settler, &mut refused, held_max).await?;
     }
     Ok(())
 }
@@ -74,7 +76,7 @@ async fn publish_window(
     publisher: &Publisher,
     settler: &Settler,
     refused: &mut Vec<Refused>,
-    may_wait: bool,
+    held_max: usize,
 ) -> Result<()> {
     let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
     outgoing.extend(window.iter().map(|tried| tried.parcel.letter.main.clone()));
@@ -92,7 +94,9 @@ async fn publish_window(
         let route = &tried.parcel.letter.main.routing_key;
         let held = held.entry(route.clone()).or_default();
         let try_again = tried.parcel.is_dead
-            || (may_wait && tried.since.elapsed() < REFUSED_TRIES_FOR && *held < REFUSED_HELD_MAX);
+            || (refused.len() < held_max
+                && tried.since.elapsed() < REFUSED_TRIES_FOR
+                && *held < REFUSED_HELD_MAX);
         match receipt {
             Receipt::Returned if tried.parcel.is_dead => {
                 return Err(BrokerError::Unroutable(topology::DEAD));
@@ -106,7 +110,11 @@ async fn publish_window(
                 settled.push(tried.parcel.tag);
             }
             Receipt::Confirmed | Receipt::Returned => {
-                let outcome = if tried.parcel.is_dead { "dead" } else { "published" };
+                let outcome = match receipt {
+                    Receipt::Returned => "unrouted",
+                    _ if tried.parcel.is_dead => "dead",
+                    _ => "published",
+                };
                 metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
                 settled.push(tried.parcel.tag);
             }
