@@ -1,6 +1,6 @@
 //! `redeemq dead`: what could not become a decision can be looked at, tried again, or dropped.
 
-use crate::harness::{Bench, Process, Reader, Request, Role, Site, eventually};
+use crate::harness::{Bench, Process, Reader, Request, Site, eventually};
 use redeemq::broker::{self, dead::DeadQueue};
 use serde_json::{Value, json};
 
@@ -233,73 +233,5 @@ async fn a_job_that_dies_again_when_replayed_still_reads_as_dead() {
         assert_eq!(status.body["response"]["status"], "dead", "{}", status.text);
     }
     assert_eq!(ids(&site.json(&["dead", "list"])), [request.job_id()]);
-    site.close().await;
-}
-
-/// A site without a worker, with a job that was delivered that often without success.
-async fn failed(times: usize) -> (Site, Bench, Request) {
-    let site = Site::with_clients().await;
-    site.goods("acme", MUG);
-    let bench = Bench::open(&site.amqp_url).await;
-    bench.declare().await;
-    let request = mug();
-    bench.publish(&request).await;
-    bench.fail_at("redeem.requests", times).await;
-    (site, bench, request)
-}
-
-#[tokio::test]
-async fn a_job_that_failed_twenty_times_gets_its_last_chance() {
-    let (site, bench, request) = failed(20).await;
-    let mut results = bench.results("#").await;
-    let _worker = site.start(Role::Worker, &[]).await;
-    let result = results.next().await;
-    assert_eq!((result.message_id.clone(), result.code()), (request.job_id(), "0000"));
-    assert_eq!(bench.depth("redeem.dead").await, 0);
-    site.close().await;
-}
-
-#[tokio::test]
-async fn a_job_that_failed_too_often_is_dead_until_somebody_replays_it() {
-    for times in [21, 101] {
-        // After a hundred the broker itself puts it aside, and the worker's rule is the same.
-        let (site, bench, request) = failed(times).await;
-        let mut results = bench.results("#").await;
-        let process = site.serve().await;
-        eventually("it is dead", async || bench.depth("redeem.dead").await == 1).await;
-        let row = &site.json(&["dead", "list"])[0];
-        assert_eq!(row["id"], request.job_id());
-        let reason = row["reason"].as_str().expect("a reason");
-        assert!(reason.contains("without a decision"), "{reason}");
-        let attempts = process.metric("redeemq_dead_total", "reason=\"attempts\"").await;
-        assert_eq!(attempts, 1.0);
-        let caller = site.caller(&process, "acme").await;
-        let status = caller.get(&format!("/Redeem/jobs/{}", request.job_id())).await;
-        assert_eq!(status.body["response"]["status"], "dead");
-
-        site.json(&["dead", "replay", &request.job_id()]);
-        assert_eq!(results.next().await.code(), "0000");
-        let status = caller.settled(&request.job_id()).await;
-        assert_eq!(status.body["response"]["status"], "done");
-        site.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_decided_job_is_answered_however_often_its_message_failed() {
-    let (site, process, bench, mut results) = with_worker().await;
-    let request = mug();
-    bench.publish(&request).await;
-    let first = results.next().await;
-    assert!(process.terminate().await.success());
-    bench.publish(&request).await;
-    bench.fail_at("redeem.requests", 30).await;
-
-    let worker = site.start(Role::Worker, &[]).await;
-    let again = results.next().await;
-    assert_eq!((again.body, again.is_replayed), (first.body, true));
-    assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);
-    assert_eq!(bench.depth("redeem.dead").await, 0);
-    assert_eq!(site.number("select granted from goods").await, 1);
     site.close().await;
 }

@@ -6,11 +6,14 @@
 mod harness;
 
 mod answered;
+mod attempts;
 mod books;
 mod dead;
+mod full;
 mod junk;
 mod lost;
 mod once;
 mod over;
+mod plans;
 mod poison;
 mod speed;

@@ -1,0 +1,84 @@
+//! P1: nothing lost. A message that fails again and again is looked up in the ledger, and put aside
+//! only if it is undecided.
+
+use crate::harness::{Bench, Request, Role, Site, eventually};
+use serde_json::json;
+
+const MUG: &str = "goods_id,name\nmug,Mug\n";
+
+fn mug() -> Request {
+    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
+    Request::new("acme", "goods", &params)
+}
+
+/// A site without a worker, with a job that was delivered that often without success.
+async fn failed(times: usize) -> (Site, Bench, Request) {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let bench = Bench::open(&site.amqp_url).await;
+    bench.declare().await;
+    let request = mug();
+    bench.publish(&request).await;
+    bench.fail_at("redeem.requests", times).await;
+    (site, bench, request)
+}
+
+#[tokio::test]
+async fn a_job_that_failed_twenty_times_gets_its_last_chance() {
+    let (site, bench, request) = failed(20).await;
+    let mut results = bench.results("#").await;
+    let _worker = site.start(Role::Worker, &[]).await;
+    let result = results.next().await;
+    assert_eq!((result.message_id.clone(), result.code()), (request.job_id(), "0000"));
+    assert_eq!(bench.depth("redeem.dead").await, 0);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_job_that_failed_too_often_is_dead_until_somebody_replays_it() {
+    for times in [21, 101] {
+        // After a hundred the broker itself puts it aside, and the worker's rule is the same.
+        let (site, bench, request) = failed(times).await;
+        let mut results = bench.results("#").await;
+        let process = site.serve().await;
+        eventually("it is dead", async || bench.depth("redeem.dead").await == 1).await;
+        let row = &site.json(&["dead", "list"])[0];
+        assert_eq!(row["id"], request.job_id());
+        let reason = row["reason"].as_str().expect("a reason");
+        assert!(reason.contains("without a decision"), "{reason}");
+        let attempts = process.metric("redeemq_dead_total", "reason=\"attempts\"").await;
+        assert_eq!(attempts, 1.0);
+        let caller = site.caller(&process, "acme").await;
+        let status = caller.get(&format!("/Redeem/jobs/{}", request.job_id())).await;
+        assert_eq!(status.body["response"]["status"], "dead");
+
+        site.json(&["dead", "replay", &request.job_id()]);
+        assert_eq!(results.next().await.code(), "0000");
+        let status = caller.settled(&request.job_id()).await;
+        assert_eq!(status.body["response"]["status"], "done");
+        site.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_decided_job_is_answered_however_often_its_message_failed() {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let worker = site.start(Role::Worker, &[]).await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("#").await;
+    let request = mug();
+    bench.publish(&request).await;
+    let first = results.next().await;
+    assert!(worker.terminate().await.success());
+    bench.publish(&request).await;
+    bench.fail_at("redeem.requests", 30).await;
+
+    let worker = site.start(Role::Worker, &[]).await;
+    let again = results.next().await;
+    assert_eq!((again.body, again.is_replayed), (first.body, true));
+    assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);
+    assert_eq!(bench.depth("redeem.dead").await, 0);
+    assert_eq!(site.number("select granted from goods").await, 1);
+    site.close().await;
+}
