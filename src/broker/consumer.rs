@@ -5,7 +5,9 @@ use super::{BrokerError, Result, close, in_time, own};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use lapin::Acker;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions,
+};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection};
 use secrecy::SecretString;
@@ -13,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use tokio::sync::Notify;
 
 /// One delivery, as much as anyone above this layer needs of it.
 #[derive(Debug)]
@@ -32,10 +35,6 @@ pub struct Received {
 /// Deliveries of one consumer, and a none when it has ended.
 type Deliveries = Pin<Box<dyn Stream<Item = Option<lapin::Result<Delivery>>> + Send + Sync>>;
 
-/// A session begins with one delivery at a time. If that one ends the process, or the session, it is
-/// charged with the attempt alone; whatever else had been sent ahead would be charged as well.
-const FIRST_PREFETCH: u16 = 1;
-
 /// A consumer of both request queues on a connection of its own.
 pub struct Consumer {
     connection: Connection,
@@ -50,7 +49,10 @@ pub struct Consumer {
 
 /// The deliveries of one channel that are not settled yet. Shared by those who take and those who settle.
 #[derive(Clone, Default)]
-pub struct Settler(Arc<Mutex<Open>>);
+pub struct Settler {
+    open: Arc<Mutex<Open>>,
+    settled: Arc<Notify>,
+}
 
 /// Tags of a channel are 1, 2, 3, … over all its consumers, whether their deliveries have been looked
 /// at or still lie in a buffer.
@@ -64,7 +66,7 @@ struct Open {
 }
 
 impl Consumer {
-    /// Opens a connection, declares what is missing, and consumes one delivery at a time.
+    /// Opens a connection and declares what is missing; [`Consumer::consume`] begins.
     ///
     /// # Errors
     /// When the broker is away, or a queue exists with other arguments.
@@ -73,20 +75,38 @@ impl Consumer {
         super::topology::declare(&connection, queue_bytes_max).await?;
         let opening = async { Ok(connection.create_channel().await?) };
         let channel = in_time("channel.open", opening).await?;
-        let mut consumer = Self {
+        Ok(Self {
             connection,
             channel,
             tags: Vec::new(),
             deliveries: SelectAll::new(),
             ends_left: 1,
             settler: Settler::default(),
-        };
-        consumer.consume(FIRST_PREFETCH).await?;
-        Ok(consumer)
+        })
     }
 
-    /// Consumes both queues; a prefetch holds for the consumers that begin after it.
-    async fn consume(&mut self, prefetch: u16) -> Result<()> {
+    /// The oldest delivery of each queue and no other. Should it end the process, or the session, it is
+    /// charged with the attempt alone; all that is sent ahead would be charged as well.
+    ///
+    /// # Errors
+    /// When the broker is away.
+    pub async fn first(&mut self) -> Result<Vec<Received>> {
+        in_time("basic.get", async {
+            let mut first = Vec::new();
+            for queue in [REQUESTS, SPARE] {
+                let got = self.channel.basic_get(own(queue), BasicGetOptions::default()).await?;
+                first.extend(got.map(|got| self.settler.receive(got.delivery)));
+            }
+            Ok(first)
+        })
+        .await
+    }
+
+    /// Begins to consume both queues, with as many deliveries sent ahead of each.
+    ///
+    /// # Errors
+    /// When the broker is away, or a queue is missing.
+    pub async fn consume(&mut self, prefetch: u16) -> Result<()> {
         in_time("basic.consume", async {
             self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             for queue in [REQUESTS, SPARE] {
@@ -100,14 +120,6 @@ impl Consumer {
             Ok(())
         })
         .await
-    }
-
-    /// Lets as many deliveries be sent ahead, now that the first has come through.
-    ///
-    /// # Errors
-    /// When the broker is away.
-    pub async fn widen(&mut self, prefetch: u16) -> Result<()> {
-        self.consume(prefetch).await
     }
 
     /// Whoever settles.
@@ -188,12 +200,13 @@ impl Settler {
         for acker in single {
             lost += usize::from(!acknowledge(&acker, false).await);
         }
+        self.settled.notify_one();
         lost
     }
 
-    /// Whether any delivery has come through.
-    pub fn has_settled(&self) -> bool {
-        self.open().settled_to > 0
+    /// Waits for a next window to have come back from the broker.
+    pub async fn came_through(&self) {
+        self.settled.notified().await;
     }
 
     fn split(&self, tags: &[u64]) -> (Option<(Acker, usize)>, Vec<Acker>) {
@@ -212,7 +225,7 @@ impl Settler {
     }
 
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -254,4 +267,51 @@ fn is_over_broker_limit(headers: &FieldTable) -> bool {
         _ => false,
     };
     deaths.as_slice().iter().any(by_limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settles tags; returns up to where one frame would acknowledge, and how many go singly.
+    fn settle(settler: &Settler, tags: &[u64]) -> (u64, usize) {
+        let (cumulative, single) = settler.split(tags);
+        (cumulative.map_or(0, |_| settler.open().settled_to), single.len())
+    }
+
+    fn arrive(settler: &Settler, tags: &[u64]) {
+        for tag in tags {
+            settler.receive(Delivery::mock(*tag, own(""), own(""), false, Vec::new()));
+        }
+    }
+
+    fn settler_with(tags: &[u64]) -> Settler {
+        let settler = Settler::default();
+        arrive(&settler, tags);
+        settler
+    }
+
+    #[test]
+    fn one_frame_acknowledges_only_where_all_below_is_settled() {
+        let settler = settler_with(&[1, 2, 3, 4, 5]);
+        assert_eq!(settle(&settler, &[2, 1]), (2, 0));
+        assert_eq!(settle(&settler, &[4, 5]), (0, 2));
+        assert_eq!(settle(&settler, &[3]), (5, 0));
+    }
+
+    #[test]
+    fn what_lies_unread_in_a_buffer_is_never_acknowledged_along() {
+        // Tags 3 and 4 were delivered to the other consumer of the channel, and nobody has polled them.
+        let settler = settler_with(&[1, 2, 5, 6]);
+        assert_eq!(settle(&settler, &[1, 2, 5, 6]), (2, 2));
+        arrive(&settler, &[3, 4]);
+        assert_eq!(settle(&settler, &[3, 4]), (6, 0));
+    }
+
+    #[test]
+    fn a_tag_is_acknowledged_once() {
+        let settler = settler_with(&[1]);
+        assert_eq!(settle(&settler, &[1]), (1, 0));
+        assert_eq!(settle(&settler, &[1]), (0, 0));
+    }
 }

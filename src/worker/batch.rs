@@ -34,7 +34,8 @@ pub enum Asks {
 }
 
 impl Item {
-    fn read(received: Received) -> Self {
+    /// Reads a delivery.
+    pub fn read(received: Received) -> Self {
         let overdue = received.is_overdue || received.attempts > ATTEMPTS_MAX;
         let asks = match decode(&received.body) {
             Ok(job) if overdue => Asks::Overdue(job),
@@ -110,6 +111,8 @@ impl Gatherer {
                     break;
                 }
             }
+            // Two queues, and consumers that follow one another, have their own buffers.
+            batch.sort_by_key(|item| item.received.tag);
             Poll::Ready(Ok(batch))
         })
         .await

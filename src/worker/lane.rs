@@ -56,6 +56,7 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
     let publisher = Publisher::open(&context.publishers).await?;
     let consumer = Consumer::connect(&settings.amqp_url, settings.queue_bytes_max).await?;
+
     tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
     metrics::gauge!("redeemq_lanes_consuming").set(1.0);
 
@@ -72,7 +73,7 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
         context: Arc::clone(context),
         consumer,
         gatherer: Gatherer::new(settings.batch_max),
-        prefetch: Some(prefetch),
+        prefetch,
         can_note: true,
         suspects: Vec::new(),
         sender,
@@ -86,8 +87,8 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
-    /// To be granted once a first delivery has come through.
-    prefetch: Option<u16>,
+    /// Deliveries sent ahead.
+    prefetch: u16,
     /// Whether the database takes notes of dead jobs, as far as is known in this batch.
     can_note: bool,
     /// Jobs that failed alone while no other job committed, or that the ledger could not be asked about.
@@ -99,6 +100,8 @@ struct Lane {
 impl Lane {
     /// Takes batches until told to stop, then what has been sent already.
     async fn take(&mut self, stop: &CancellationToken) -> Result<()> {
+        self.take_first(stop).await?;
+        self.consumer.consume(self.prefetch).await?;
         loop {
             let batch = tokio::select! {
                 batch = self.gatherer.gather(&mut self.consumer) => batch?,
@@ -107,18 +110,25 @@ impl Lane {
                 () = self.sender.closed() => return Ok(()),
             };
             self.process(batch, stop).await?;
-            self.widen().await?;
         }
         self.drain(stop).await
     }
 
-    /// More is sent ahead once a first delivery has come through, or needs company to be judged.
-    async fn widen(&mut self) -> Result<()> {
-        let came_through = self.consumer.settler().has_settled() || !self.suspects.is_empty();
-        match self.prefetch.take_if(|_| came_through) {
-            Some(prefetch) => self.consumer.widen(prefetch).await,
-            None => Ok(()),
+    /// One delivery to begin with, all the way to its settlement, before more is sent ahead: if it is
+    /// what ended the session before this one, it shall end this one alone.
+    async fn take_first(&mut self, stop: &CancellationToken) -> Result<()> {
+        let settler = self.consumer.settler();
+        for received in self.consumer.first().await? {
+            self.process(vec![Item::read(received)], stop).await?;
+            if self.suspects.is_empty() {
+                tokio::select! {
+                    () = settler.came_through() => {}
+                    () = self.sender.closed() => {}
+                    () = stop.cancelled() => {}
+                }
+            }
         }
+        Ok(())
     }
 
     /// Works off what has arrived. The time is looked at between batches and never within one: what

@@ -55,7 +55,7 @@ async fn looking_at_dead_letters_a_hundred_times_loses_and_changes_nothing() {
         assert_eq!(seen, 6);
         queue.close().await.expect("closed");
     }
-    broker::close(connection);
+    broker::close(connection).await;
 
     assert_eq!(site.json(&["dead", "list"]), first);
     for row in first.as_array().expect("a list") {
@@ -89,7 +89,7 @@ async fn a_second_looker_is_told_that_somebody_is_at_it() {
     assert!(complaint.contains("another `redeemq dead`"), "{complaint}");
 
     first.close().await.expect("closed");
-    broker::close(connection);
+    broker::close(connection).await;
     eventually("the next one sees it", async || {
         site.run(&["dead", "list", "--json"]).stdout.len() > 3
     })

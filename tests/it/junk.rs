@@ -71,6 +71,7 @@ async fn whoever_waits_for_a_job_that_is_dead_is_told_so() {
     let stranger = site.caller(&process, "zeta").await;
     bench.queue("redeem.reply.mine", None, &[]).await;
     let mut replies = bench.read("redeem.reply.mine").await;
+    let mut results = bench.results("acme.#").await;
     for (field, value) in [
         ("v", json!(99)),
         ("operation", json!("refund")),
@@ -80,7 +81,8 @@ async fn whoever_waits_for_a_job_that_is_dead_is_told_so() {
         let request = mug().with(field, value).reply_to("redeem.reply.mine").correlated(field);
         bench.publish(&request).await;
 
-        let notice = replies.next().await;
+        let notice = replies.next_of_any_kind().await;
+        assert_eq!(results.next_of_any_kind().await.body, notice.body);
         assert_eq!(
             (notice.correlation_id.as_str(), &notice.json["status"]),
             (field, &json!("dead"))

@@ -234,11 +234,21 @@ impl Bench {
 
 impl Reader {
     /// The next message.
-    pub async fn next(&mut self) -> Result {
+    pub async fn next_of_any_kind(&mut self) -> Result {
         let delivery =
             tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a result in time");
         let delivery = delivery.expect("an open queue").expect("a delivery");
         Result::read(&delivery.properties, delivery.routing_key.to_string(), delivery.data)
+    }
+
+    /// The next result, past the notices of dead jobs.
+    pub async fn next(&mut self) -> Result {
+        loop {
+            let result = self.next_of_any_kind().await;
+            if result.json["status"] != "dead" {
+                return result;
+            }
+        }
     }
 
     /// As many as that, in the order of arrival.
