@@ -64,6 +64,15 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         let store = pool(config, Role::Ingress, INGRESS_CONNECTIONS)?;
         parts.spawn(ingress::run(config.ingress()?, secrets, store, stop.clone()));
     }
+    if let Some(seconds) = config.audit_every_seconds.filter(|_| with_worker) {
+        let books = pool(config, Role::Admin, 1)?;
+        let every = Duration::from_secs(seconds.into());
+        let watching = stop.clone().run_until_cancelled_owned(admin::audit::watch(books, every));
+        parts.spawn(async move {
+            watching.await;
+            Ok(())
+        });
+    }
     if with_worker {
         let store = pool(config, Role::Worker, WORKER_CONNECTIONS)?;
         parts.spawn(worker::run(config.worker()?, store, stop.clone()));

@@ -66,6 +66,10 @@ pub struct Config {
     /// Refuse jobs that were accepted more than this many seconds ago (3004); off if not given.
     #[arg(long, env = "REDEEMQ_AGE_MAX_SECONDS", global = true)]
     pub age_max_seconds: Option<u32>,
+    /// A worker audits the books every so many seconds, for the metric redeemq_audit_broken; it reads
+    /// the whole ledger, so every hour is often. Off if not given.
+    #[arg(long, env = "REDEEMQ_AUDIT_EVERY_SECONDS", global = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub audit_every_seconds: Option<u32>,
     /// Log lines as JSON.
     #[arg(long, env = "REDEEMQ_LOG_JSON", global = true)]
     pub log_json: bool,

@@ -5,17 +5,35 @@ use crate::store::audit::{self as books};
 pub use crate::store::audit::{Finding, Report, Totals};
 use sqlx::PgPool;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// Audits the books in one snapshot; for the metric that shows drift as well as for people.
-///
-/// # Errors
-/// When the database can't be asked. What is broken stands in the report.
-pub async fn audit(pool: &PgPool) -> anyhow::Result<Report> {
-    Ok(books::audit(pool).await?)
+/// Audits again and again, for the metrics that show drift: `redeemq_audit_broken`, the number of
+/// checks that do not hold, and `redeemq_audit_failing`, 1 while the books can't be asked.
+pub async fn watch(pool: PgPool, every: Duration) {
+    loop {
+        match books::audit(&pool).await {
+            Ok(report) => {
+                let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
+                for check in &broken {
+                    tracing::error!(
+                        check = check.check,
+                        "the books do not balance: run `redeemq audit`"
+                    );
+                }
+                metrics::gauge!("redeemq_audit_broken").set(broken.len() as f64);
+                metrics::gauge!("redeemq_audit_failing").set(0.0);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the books can't be audited");
+                metrics::gauge!("redeemq_audit_failing").set(1.0);
+            }
+        }
+        tokio::time::sleep(every).await;
+    }
 }
 
 pub(super) async fn run(pool: &PgPool, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let report = audit(pool).await?;
+    let report = books::audit(pool).await?;
     output.result(&report, text)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -1,6 +1,6 @@
 use crate::harness::{World, in_world, secrets};
-use redeemq::admin::audit;
 use redeemq::domain::request::Operation;
+use redeemq::store::audit;
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -253,7 +253,7 @@ impl World {
 
     /// The audit finds nothing.
     pub(crate) async fn assert_balanced(&self) {
-        let report = admin::audit::audit(&self.pool).await.expect("an audit");
+        let report = redeemq::store::audit::audit(&self.pool).await.expect("an audit");
         let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
         assert!(report.ok && broken.is_empty(), "{broken:#?}");
     }

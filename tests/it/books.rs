@@ -1,7 +1,7 @@
 //! P5: the books balance. After any mix of work and imports, every counter is what ledger and
 //! imports add up to; and where it is not, the audit says so.
 
-use crate::harness::{Bench, Request, Role, Site, Tally};
+use crate::harness::{Bench, Request, Role, Site, Tally, eventually};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor as _};
 
@@ -149,5 +149,17 @@ async fn the_audit_tells_of_a_book_that_was_changed_by_hand() {
         site.store.execute(AssertSqlSafe(mend)).await.expect("mended");
     }
     site.audit();
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_audits_shows_a_drift_as_a_metric() {
+    let site = Site::with_clients().await;
+    site.goods("acme", "goods_id,quantity\nmug,10\n");
+    let worker = site.start(Role::Worker, &[("REDEEMQ_AUDIT_EVERY_SECONDS", "1")]).await;
+    eventually("an audit", async || worker.page().await.contains("redeemq_audit_broken 0")).await;
+    sqlx::query("update goods set granted = 1").execute(&site.store).await.expect("tampered");
+    eventually("the drift shows", async || worker.metric("redeemq_audit_broken", "").await > 0.0)
+        .await;
     site.close().await;
 }

@@ -99,10 +99,15 @@ impl Process {
         log.iter().map(|entry| format!("{entry}\n")).collect()
     }
 
+    /// All its metrics.
+    pub async fn page(&self) -> String {
+        let page = reqwest::get(format!("{}/metrics", self.metrics)).await.expect("metrics");
+        page.text().await.expect("metrics")
+    }
+
     /// A counter or gauge, summed over the series whose labels contain this text.
     pub async fn metric(&self, name: &str, labels: &str) -> f64 {
-        let page = reqwest::get(format!("{}/metrics", self.metrics)).await.expect("metrics");
-        let page = page.text().await.expect("metrics");
+        let page = self.page().await;
         let of_name =
             |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
         page.lines()
