@@ -1,7 +1,9 @@
 //! P1 and P4: nothing lost, all answered. Workers stop or die in the midst of their work, and their
 //! jobs are answered all the same.
 
+use crate::harness::site::management;
 use crate::harness::{Bench, Process, Proxy, Request, Role, Site, Tally, eventually};
+use reqwest::Method;
 use serde_json::json;
 use sqlx::{Executor as _, Postgres, Transaction};
 use std::time::{Duration, Instant};
@@ -29,19 +31,6 @@ async fn hold(site: &Site, goods: &'static str) -> Transaction<'static, Postgres
     holder
 }
 
-/// Waits until so many batches stand still.
-async fn standing_still(site: &Site, batches: i64) {
-    eventually("batches wait for the goods", async || {
-        site.number(
-            "select count(*) from pg_stat_activity
-             where datname = current_database() and wait_event_type = 'Lock'",
-        )
-        .await
-            == batches
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn jobs_of_a_killed_worker_are_taken_over() {
     let (site, bench) = with_goods().await;
@@ -51,7 +40,7 @@ async fn jobs_of_a_killed_worker_are_taken_over() {
     let jobs: Vec<Request> = (0..30).map(|player| job("mug", player)).collect();
     bench.publish_all(&jobs).await;
     eventually("the worker has them all", async || bench.depth("redeem.requests").await == 0).await;
-    standing_still(&site, 1).await;
+    site.until_waiting(1).await;
     dying.kill();
     holder.rollback().await.expect("let go");
 
@@ -73,7 +62,7 @@ async fn a_decision_whose_result_could_not_leave_is_answered_from_the_ledger() {
     let holder = hold(&site, "mug").await;
     let request = job("mug", 1);
     bench.publish(&request).await;
-    standing_still(&site, 1).await;
+    site.until_waiting(1).await;
     line.cut();
     eventually("the broker has it back", async || bench.depth("redeem.requests").await == 1).await;
     holder.rollback().await.expect("let go");
@@ -90,6 +79,25 @@ async fn a_decision_whose_result_could_not_leave_is_answered_from_the_ledger() {
     assert_eq!(result.body, stored.as_bytes());
     assert_eq!(site.number("select granted from goods where goods_id = 'mug'").await, 1);
     assert!(worker.metric("redeemq_sessions_lost_total", "").await >= 1.0);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_result_that_the_broker_does_not_take_is_published_when_it_does() {
+    let (site, bench) = with_goods().await;
+    bench.queue("redeem.reply.mine", None, &[]).await;
+    let mut replies = bench.read("redeem.reply.mine").await;
+    let worker = site.start(Role::Worker, &[]).await;
+    // Publishing fails now, while acknowledging would not.
+    let results = format!("exchanges/{}/redeem.results", site.name);
+    management(Method::DELETE, &results, None).await.expect("deleted");
+    let request = job("mug", 1).reply_to("redeem.reply.mine");
+    bench.publish(&request).await;
+
+    let reply = replies.next().await;
+    assert_eq!((reply.message_id.clone(), reply.is_replayed), (request.job_id(), true));
+    assert_eq!(worker.metric("redeemq_sessions_lost_total", "").await, 1.0);
+    assert_eq!(site.number("select granted from goods where goods_id = 'mug'").await, 1);
     site.close().await;
 }
 

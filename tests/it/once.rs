@@ -1,9 +1,10 @@
 //! P2: never twice. However often a job comes, its effect happens at most once, and every answer
 //! is the same.
 
-use crate::harness::{Bench, Request, Site};
+use crate::harness::{Bench, Request, Role, Site};
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::Executor as _;
 
 const MUG: &str = "goods_id,name,quantity,price\nmug,Mug,100,point=10\n";
 
@@ -45,5 +46,30 @@ async fn two_deliveries_of_one_job_are_answered_with_equal_bytes_and_the_second_
     assert_eq!(both[0].message_id, request.job_id());
     assert_eq!((both[0].is_replayed, both[1].is_replayed), (false, true));
     assert_eq!(site.number("select granted from goods").await, 1);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn twins_that_two_workers_decide_at_the_same_time_get_one_answer() {
+    let site = Site::with_clients().await;
+    let (_one, _two) = tokio::join!(site.start(Role::Worker, &[]), site.start(Role::Worker, &[]));
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("#").await;
+    // Of goods that don't exist, so that no lock makes the workers take turns.
+    let params = json!({"goods_id": "none", "player_id": "p1", "amount": 1});
+    let request = Request::new("acme", "goods", &params);
+
+    let mut holder = site.store.begin().await.expect("a transaction");
+    holder.execute("lock table ledger in exclusive mode").await.expect("held");
+    for waiting in [1, 2] {
+        // Both have looked into the ledger in vain, and now want to write into it.
+        bench.publish(&request).await;
+        site.until_waiting(waiting).await;
+    }
+    holder.rollback().await.expect("let go");
+
+    let both = results.take(2).await;
+    assert_eq!(both[0].body, both[1].body);
+    assert_eq!(both.iter().filter(|result| result.is_replayed).count(), 1);
     site.close().await;
 }

@@ -79,8 +79,13 @@ async fn two_workers_twins_and_a_death_grant_exactly_what_there_is() {
     let third = site.start(Role::Worker, &[]).await;
     tally.read_all(&bench, &mut results).await;
     for worker in [staying, third] {
+        // The database never had to refuse: the locks had kept the workers from asking for it.
+        assert_eq!(worker.metric("redeemq_batches_split_total", "").await, 0.0);
+        let errors = worker.metric("redeemq_batch_errors_total", "kind=\"deployment\"").await;
+        assert_eq!(errors, 0.0);
         assert!(worker.terminate().await.success());
     }
+    assert_eq!(bench.depth("redeem.dead").await, 0);
     tally.read_rest(&bench, &mut results).await;
 
     assert_eq!(tally.answers().len(), jobs.len());
@@ -109,6 +114,33 @@ async fn two_workers_twins_and_a_death_grant_exactly_what_there_is() {
 fn is_expected(answer: &Value) -> bool {
     let codes = ["0000", "0601", "0604", "0606", "0607"];
     answer["error_code"].as_str().is_some_and(|code| codes.contains(&code))
+}
+
+#[tokio::test]
+async fn two_workers_at_one_purse_take_turns() {
+    let site = Site::with_clients().await;
+    site.goods("acme", "goods_id,name,price\nleft,Left,point=600\nright,Right,point=600\n");
+    let workers = tokio::join!(site.start(Role::Worker, &[]), site.start(Role::Worker, &[]));
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("#").await;
+    let mut holder = site.store.begin().await.expect("a transaction");
+    holder.execute("lock table ledger in exclusive mode").await.expect("held");
+    for (goods, waiting) in [("left", 1), ("right", 2)] {
+        let params = json!({"goods_id": goods, "player_id": "p1", "amount": 1});
+        bench.publish(&Request::new("acme", "goods", &params)).await;
+        site.until_waiting(waiting).await;
+    }
+    holder.rollback().await.expect("let go");
+
+    let mut codes: Vec<String> =
+        results.take(2).await.iter().map(|result| result.code().to_owned()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["0000", "0605"]);
+    for worker in [workers.0, workers.1] {
+        assert!(!worker.text().contains("waits for proof"), "the database had to refuse");
+    }
+    site.audit();
+    site.close().await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One test's own database and vhost.
 
+use super::eventually;
 use super::http::Caller;
 use super::process::{Process, Role, SECRET};
 use redeemq::store::{self, Role as StoreRole};
@@ -152,6 +153,19 @@ impl Site {
             .await
             .expect("a number")
             .unwrap_or(0)
+    }
+
+    /// Waits until so many sessions wait for a lock: workers that stand still in a batch.
+    pub async fn until_waiting(&self, sessions: i64) {
+        eventually("sessions wait for a lock", async || {
+            self.number(
+                "select count(*) from pg_stat_activity
+                 where datname = current_database() and wait_event_type = 'Lock'",
+            )
+            .await
+                == sessions
+        })
+        .await;
     }
 
     /// Fails unless the books balance.
