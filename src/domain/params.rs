@@ -101,11 +101,6 @@ impl Params {
         }
     }
 
-    /// Whether the name came at all.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// All names and values but these, in a fixed order, for a fingerprint of what can't be read.
     pub fn canonical_without(&self, left_out: &[&str]) -> String {
         let mut text = String::new();

@@ -203,9 +203,9 @@ fn parse_redeem(
 fn parse_verify(params: &Params, faults: &mut Faults) -> Option<Verify> {
     let group = faults.take("goods_group", params.id("goods_group"));
     let code = faults.take("coupon_code", params.id("coupon_code"));
-    let pin = match params.texts("pin_hashes") {
-        Given::Missing if params.has("pin_code") => Given::Unacceptable,
-        given => given,
+    let pin = match (params.texts("pin_hashes"), params.text("pin_code")) {
+        (Given::Missing, Given::Good(_) | Given::Unacceptable) => Given::Unacceptable,
+        (given, _) => given,
     };
     let pin_hashes = faults.take("pin_code", pin);
     Some(Verify { group: group?, code: code?, pin_hashes: pin_hashes? })
@@ -231,7 +231,7 @@ mod tests {
             ),
             (
                 Operation::Verify,
-                "{}",
+                r#"{"coupon_code":" ","pin_code":null}"#,
                 Refusal::Missing(vec!["goods_group", "coupon_code", "pin_code"]),
             ),
             (

@@ -6,7 +6,7 @@ use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::params::{Given, Params};
 use crate::secrets::TOKEN_LIFE;
-use crate::store::{self, clients};
+use crate::store::{self, StoreError, clients};
 use crate::wire;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -50,7 +50,10 @@ async fn grant(front: Arc<Front>, request: Request, renew: bool) -> Result<Respo
         let token = front.secrets.token(&client, generation, expires_at);
         Ok(success(200, &json!({"token": token, "date_expire": wire::rfc3339(expires_at)})))
     });
-    granting.await.unwrap_or_else(|_| Err(Refused::of(Code::Internal)))
+    match tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await {
+        Ok(granted) => granted.unwrap_or_else(|_panic| Err(Refused::of(Code::Internal))),
+        Err(_) => Err(unavailable(StoreError::Silent)),
+    }
 }
 
 fn pair(params: &Params) -> Result<(String, SecretString), Refused> {
@@ -76,7 +79,8 @@ const HASHING_WAIT: Duration = Duration::from_secs(1);
 
 /// Whose pair it is. A wrong key costs as much time as a wrong secret, so that keys can't be probed.
 async fn check(front: &Front, api_key: &str, secret: SecretString) -> Result<ClientId, Refused> {
-    let known = clients::credentials(&front.store, api_key).await.map_err(unavailable)?;
+    let known = store::in_time(clients::credentials(&front.store, api_key));
+    let known = known.await.map_err(unavailable)?;
     let hash = known.as_ref().map_or(NOBODYS_HASH.as_str(), |known| &known.api_secret_hash);
     let hash = hash.to_owned();
     let turn = tokio::time::timeout(HASHING_WAIT, HASHING.acquire()).await;
@@ -115,7 +119,7 @@ async fn current(
 }
 
 /// The database is away: `/Auth` can't be answered, accepting jobs goes on.
-fn unavailable(error: impl Into<store::StoreError>) -> Refused {
+fn unavailable(error: impl Into<StoreError>) -> Refused {
     tracing::warn!(error = %error.into(), "the database did not answer");
     Refused::of(Code::Unavailable)
 }

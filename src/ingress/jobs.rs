@@ -11,6 +11,7 @@ use crate::store;
 use crate::store::ledger::{self, Standing};
 use crate::wire::answer::Answer;
 use crate::wire::{self, envelope};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -39,24 +40,22 @@ pub struct Asked {
 /// 3002 for an id that this client was never given; 3003 while the database is away.
 pub async fn status(
     State(front): State<Arc<Front>>,
-    Path(job_id): Path<String>,
+    job_id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, _) = request.into_parts();
     let token = body::token(&parts, &Params::default())?;
     let client = front.tokens.judge(token.as_deref())?;
     let unknown = || Refused::of(Code::UnknownJob);
+    let Path(job_id) = job_id.map_err(|_not_utf8| unknown())?;
     let asked = Asked { id: JobId::parse(&job_id).ok_or_else(unknown)?, client };
-    let given = match asked.id {
-        JobId::Given { .. } if front.secrets.gave(&asked.client, &asked.id) => true,
-        JobId::Given { .. } => return Err(unknown()),
-        // A publisher's own UUID was given by nobody: only the ledger knows it.
-        JobId::Foreign(_) => false,
-    };
+    // M tells queued from never given. What the ledger has, it vouches for: a publisher's own UUID has
+    // no M, and what was decided stays fetchable when the secret that made its M is gone.
+    let given = front.secrets.gave(&asked.client, &asked.id);
     let wait = headers::wait(&parts.headers);
     let deadline = Instant::now() + wait.unwrap_or_default();
     let standing = match look(&front, &asked, deadline).await {
-        Ok(Standing::Unseen) if !given => return Err(unknown()),
+        Ok(standing) if !given && !asked.is_vouched_for_by(&standing) => return Err(unknown()),
         Ok(standing) => standing,
         Err(error) => {
             tracing::warn!(%error, "the database did not answer");
@@ -95,6 +94,15 @@ impl Asked {
         }
     }
 
+    /// Whether the books prove that there is such a job.
+    fn is_vouched_for_by(&self, standing: &Standing) -> bool {
+        match standing {
+            Standing::Decided(stored) => self.is_answered_by(stored),
+            Standing::Dead => matches!(self.id, JobId::Foreign(_)),
+            Standing::Unseen => false,
+        }
+    }
+
     /// When it was accepted, where the id tells: random ids are time-ordered.
     fn accepted_at(&self) -> Option<OffsetDateTime> {
         let (seconds, nanos) = self.id.key().get_timestamp()?.to_unix();
@@ -107,12 +115,14 @@ impl Asked {
 async fn look(front: &Front, asked: &Asked, deadline: Instant) -> store::Result<Standing> {
     let mut pause = LOOK_FIRST;
     loop {
-        let standing = ledger::find(&front.store, &asked.client, asked.id.key()).await?;
-        if standing != Standing::Unseen || Instant::now() + pause > deadline {
+        let finding = ledger::find(&front.store, &asked.client, asked.id.key());
+        let standing = store::in_time(finding).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if standing != Standing::Unseen || left.is_zero() {
             return Ok(standing);
         }
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(pause.min(left)) => {}
             () = front.stop.cancelled() => return Ok(standing),
         }
         pause = (pause * 3 / 2).min(LOOK_LATER);

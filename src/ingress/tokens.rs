@@ -5,7 +5,7 @@ use super::answers::Refused;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::secrets::Secrets;
-use crate::store::StoreError;
+use crate::store;
 use crate::store::clients::{self, Standing};
 use crate::wire;
 use sqlx::PgPool;
@@ -17,9 +17,6 @@ use tokio_util::task::TaskTracker;
 
 /// How old the snapshot may get while the database answers.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-
-/// A database that does not even refuse: its machine or the line to it is gone.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Snapshot = Option<HashMap<ClientId, Standing>>;
 
@@ -70,11 +67,10 @@ impl Tokens {
     }
 }
 
-async fn poll(store: PgPool, snapshot: Arc<RwLock<Snapshot>>) {
+async fn poll(pool: PgPool, snapshot: Arc<RwLock<Snapshot>>) {
     let mut failing = false;
     loop {
-        let reading = tokio::time::timeout(READ_TIMEOUT, clients::snapshot(&store));
-        match reading.await.unwrap_or(Err(StoreError::Silent)) {
+        match store::in_time(clients::snapshot(&pool)).await {
             Ok(standings) => {
                 *snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(standings);
                 failing = false;

@@ -34,6 +34,10 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Longest wait for a connection; the pools are large enough that only an outage makes one wait.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Longest wait for the answer to one statement, which the server itself gives 5 s: a connection that
+/// was lost without a word (a failover, a forgetful firewall) would be waited on for ever.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Who opens the pool: what their sessions may do, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -91,4 +95,12 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
 /// When the database is away, or holds migrations that this binary does not know.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     Ok(MIGRATIONS.run(pool).await?)
+}
+
+/// Bounds one statement outside of a transaction.
+///
+/// # Errors
+/// [`StoreError::Silent`], or as the statement has it.
+pub async fn in_time<T>(statement: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(ANSWER_TIMEOUT, statement).await.unwrap_or(Err(StoreError::Silent))
 }

@@ -235,9 +235,8 @@ impl Lane {
     async fn note(&mut self, known: &Known, reason: &str) -> bool {
         let Known { client, key, job_id, .. } = known;
         if self.can_note {
-            let noted =
-                store::dead::insert(&self.context.store, client, *key, job_id, reason).await;
-            if let Err(error) = noted {
+            let noting = store::dead::insert(&self.context.store, client, *key, job_id, reason);
+            if let Err(error) = store::in_time(noting).await {
                 tracing::warn!(%error, "dead jobs can't be noted yet");
                 self.can_note = false;
             }

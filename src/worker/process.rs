@@ -152,7 +152,8 @@ fn alarm(fault: Fault, error: &StoreError, jobs: usize) {
 /// # Errors
 /// As the database has it.
 pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, StoreError> {
-    let standing = store::ledger::find(&context.store, &job.client, job.key).await?;
+    let finding = store::ledger::find(&context.store, &job.client, job.key);
+    let standing = store::in_time(finding).await?;
     Ok(match standing {
         store::ledger::Standing::Decided(stored) => {
             let body = answer::again(job, &stored).into();

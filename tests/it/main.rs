@@ -6,14 +6,24 @@
 mod harness;
 
 mod answered;
+mod apart;
 mod attempts;
+mod auth;
 mod books;
+mod coupons;
 mod dead;
 mod full;
+mod http;
 mod junk;
 mod lost;
 mod once;
+mod operations;
+mod outages;
 mod over;
 mod plans;
 mod poison;
+mod readme;
+mod refusals;
+mod rotation;
 mod speed;
+mod waiting;

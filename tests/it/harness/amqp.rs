@@ -251,6 +251,17 @@ impl Reader {
         }
     }
 
+    /// The next one that answers this request; those of other jobs are passed over.
+    pub async fn of(&mut self, request: &Request) -> Result {
+        let job_id = request.job_id();
+        loop {
+            let result = self.next().await;
+            if result.message_id == job_id {
+                return result;
+            }
+        }
+    }
+
     /// As many as that, in the order of arrival.
     pub async fn take(&mut self, count: usize) -> Vec<Result> {
         let mut results = Vec::with_capacity(count);

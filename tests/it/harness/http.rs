@@ -1,11 +1,16 @@
 //! A client site that speaks HTTP.
 
 use super::process::{Process, SECRET};
+use super::{PATIENCE, instant};
 use redeemq::domain::id::ClientId;
 use redeemq::secrets::{Secrets, TOKEN_LIFE};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+
+/// What every answer consists of; a decision may add `refused_by`.
+const ENVELOPE: [&str; 7] =
+    ["error_code", "message", "response", "success", "time", "timestamp", "version"];
 
 #[derive(Clone)]
 pub struct Caller {
@@ -27,6 +32,28 @@ impl Answer {
         self.body["error_code"].as_str().unwrap_or_default()
     }
 
+    /// Status and code, of an answer that must have the shape that all of them have.
+    pub fn said(&self) -> (u16, &str) {
+        let text = &self.text;
+        assert_eq!(self.header("content-type"), "application/json", "{text}");
+        let Value::Object(envelope) = &self.body else { panic!("no envelope: {text}") };
+        let mut fields: Vec<&str> = envelope.keys().map(String::as_str).collect();
+        fields.retain(|field| *field != "refused_by");
+        fields.sort_unstable();
+        assert_eq!(fields, ENVELOPE, "{text}");
+        let is_success = self.code() == "0000";
+        assert_eq!(envelope["success"], is_success, "{text}");
+        assert!(is_success || self.code() == "3003" || envelope["response"].is_null(), "{text}");
+        assert!(self.code().len() == 4 && !envelope["message"].as_str().unwrap_or("").is_empty());
+        let seconds = instant(&envelope["time"]).unix_timestamp();
+        assert_eq!(envelope["timestamp"], seconds, "{text}");
+        (self.status, self.code())
+    }
+
+    pub fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
     pub fn job_id(&self) -> String {
         let id = &self.body["response"]["job_id"];
         id.as_str().unwrap_or_else(|| panic!("no job id in {}", self.text)).to_owned()
@@ -40,16 +67,31 @@ impl Answer {
 impl Caller {
     /// Somebody without a token.
     pub fn stranger(process: &Process) -> Self {
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
         Self { http, base: process.http.clone(), token: String::new() }
+    }
+
+    /// Somebody with this token.
+    pub fn with_token(process: &Process, token: &str) -> Self {
+        Self { token: token.to_owned(), ..Self::stranger(process) }
     }
 
     /// With a token as `/Auth` would give it, without the cost of hashing a secret.
     pub fn with_minted_token(process: &Process, client: &str, generation: i32) -> Self {
-        let secrets = Secrets::parse(&SECRET.to_owned().into()).expect("a secret");
+        Self::with_token_signed_by(SECRET, process, client, generation)
+    }
+
+    /// The same from an ingress with another secret.
+    pub fn with_token_signed_by(
+        secret: &str,
+        process: &Process,
+        client: &str,
+        generation: i32,
+    ) -> Self {
+        let secrets = Secrets::parse(&secret.to_owned().into()).expect("a secret");
         let client = ClientId::parse(client).expect("a client id");
         let token = secrets.token(&client, generation, redeemq::wire::now() + TOKEN_LIFE);
-        Self { token, ..Self::stranger(process) }
+        Self::with_token(process, &token)
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {

@@ -13,12 +13,14 @@ pub mod tally;
 
 pub use amqp::{Bench, Reader, Request};
 pub use http::{Answer, Caller};
-pub use process::{Process, Role};
+pub use process::{Process, Role, SECRET};
 pub use proxy::Proxy;
 pub use site::Site;
 pub use tally::Tally;
 
+use serde_json::Value;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 /// Longest wait for anything that should happen; a healthy machine needs a fraction of it.
@@ -31,4 +33,10 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         assert!(Instant::now() < deadline, "never happened: {what}");
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The instant that a field of an answer names.
+pub fn instant(field: &Value) -> OffsetDateTime {
+    let text = field.as_str().unwrap_or_else(|| panic!("no time: {field}"));
+    redeemq::wire::instant(text).unwrap_or_else(|| panic!("no time: {text}"))
 }

@@ -1,11 +1,23 @@
-//! A line to a server that can be cut: while it is, connections are dropped and new ones refused.
+//! A line to a server, and what can happen to it.
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// The state of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Up,
+    /// Connections are dropped, and new ones too: the server is down.
+    Cut,
+    /// Nothing moves, and nobody is told: the network lost its way.
+    Frozen,
+}
+
 pub struct Proxy {
-    is_up: watch::Sender<bool>,
+    line: watch::Sender<Line>,
+    /// Counts the losses: connections from before the last one stay silent for ever.
+    losses: watch::Sender<u32>,
     /// The server's URL, by way of this proxy.
     pub url: String,
 }
@@ -23,32 +35,89 @@ impl Proxy {
         let (server, path) = tail.split_once('/').expect("a URL with a path");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (is_up, watching) = watch::channel(true);
-        tokio::spawn(accept(listener, server.to_owned(), watching));
-        Self { is_up, url: format!("{head}127.0.0.1:{port}/{path}") }
+        let (line, watching) = watch::channel(Line::Up);
+        let (losses, losing) = watch::channel(0);
+        tokio::spawn(accept(listener, server.to_owned(), watching, losing));
+        Self { line, losses, url: format!("{head}127.0.0.1:{port}/{path}") }
     }
 
+    /// Connections are dropped and new ones refused.
     pub fn cut(&self) {
-        self.is_up.send_replace(false);
+        self.line.send_replace(Line::Cut);
     }
 
+    /// Nothing goes through, and nobody is told.
+    pub fn freeze(&self) {
+        self.line.send_replace(Line::Frozen);
+    }
+
+    /// As before: a frozen connection goes on where it stopped.
     pub fn mend(&self) {
-        self.is_up.send_replace(true);
+        self.line.send_replace(Line::Up);
+    }
+
+    /// The connections there are lead nowhere from now on, as after a failover; new ones work.
+    pub fn lose(&self) {
+        self.losses.send_modify(|losses| *losses += 1);
+        self.mend();
     }
 }
 
-async fn accept(listener: TcpListener, server: String, is_up: watch::Receiver<bool>) {
-    while let Ok((mut near, _)) = listener.accept().await {
-        let (server, mut is_up) = (server.clone(), is_up.clone());
-        tokio::spawn(async move {
-            if !*is_up.borrow_and_update() {
-                return;
-            }
-            let Ok(mut far) = TcpStream::connect(&server).await else { return };
-            tokio::select! {
-                _ = copy_bidirectional(&mut near, &mut far) => {}
-                _ = is_up.wait_for(|is_up| !is_up) => {}
-            }
-        });
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    line: watch::Receiver<Line>,
+    losses: watch::Receiver<u32>,
+) {
+    while let Ok((near, _)) = listener.accept().await {
+        tokio::spawn(connect(near, server.clone(), line.clone(), losses.clone()));
+    }
+}
+
+async fn connect(
+    mut near: TcpStream,
+    server: String,
+    mut line: watch::Receiver<Line>,
+    mut losses: watch::Receiver<u32>,
+) {
+    let born = *losses.borrow_and_update();
+    if line.wait_for(|line| *line != Line::Frozen).await.is_err() || *line.borrow() == Line::Cut {
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect(&server).await else { return };
+    let (mut near_in, mut near_out) = near.split();
+    let (mut far_in, mut far_out) = far.split();
+    let mut cutting = line.clone();
+    let moving = async {
+        tokio::select! {
+            () = carry(&mut near_in, &mut far_out, line.clone()) => {}
+            () = carry(&mut far_in, &mut near_out, line.clone()) => {}
+            _ = cutting.wait_for(|line| *line == Line::Cut) => {}
+        }
+    };
+    let lost = tokio::select! {
+        () = moving => false,
+        lost = losses.wait_for(|losses| *losses > born) => lost.is_ok(),
+    };
+    if lost {
+        drop(far);
+        // Held open for as long as the proxy: the near side hears nothing more.
+        let _ = losses.wait_for(|_| false).await;
+    }
+}
+
+async fn carry(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut line: watch::Receiver<Line>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        if line.wait_for(|line| *line != Line::Frozen).await.is_err()
+            || to.write_all(&buffer[..length]).await.is_err()
+        {
+            return;
+        }
     }
 }

@@ -125,13 +125,22 @@ impl Site {
 
     /// Starts a process with further environment.
     pub async fn start(&self, role: Role, environment: &[(&str, &str)]) -> Process {
+        Process::start(role, &self.environment(environment)).await
+    }
+
+    /// The same, without waiting for the servers behind it.
+    pub async fn launch(&self, role: Role, environment: &[(&str, &str)]) -> Process {
+        Process::launch(role, &self.environment(environment)).await
+    }
+
+    fn environment<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let mut all = vec![
             ("DATABASE_URL", self.database_url.as_str()),
             ("AMQP_URL", self.amqp_url.as_str()),
             ("REDEEMQ_SECRET", SECRET),
         ];
-        all.extend_from_slice(environment);
-        Process::start(role, &all).await
+        all.extend_from_slice(more);
+        all
     }
 
     /// A caller of this client, with the token that `/Auth` gave.
