@@ -1,6 +1,10 @@
-//! `/Auth` and `/Auth/renew`: an api key and its secret for a token.
+//! `/Auth` and `/Auth/renew`: an api key and its secret for a token, and whom a token lets in.
 
-use crate::harness::{Answer, Caller, Process, Role, Site, eventually, instant};
+use crate::harness::{Answer, Caller, Process, Role, SECRET, Site, eventually, instant};
+use crate::http::operations;
+use crate::refusals::{assert_nothing_was_published, front_door};
+use redeemq::domain::id::ClientId;
+use redeemq::secrets::Secrets;
 use reqwest::Method;
 use serde_json::{Value, json};
 use time::Duration;
@@ -90,5 +94,50 @@ async fn a_wrong_pair_is_0001_whichever_half_is_wrong_and_a_disabled_client_0002
     site.json(&["client", "enable", "shop"]);
     token(&stranger.post("/Auth", &pair).await);
     assert!(!process.text().contains(secret.as_str().expect("a secret")), "a secret is logged");
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_after_the_parameters_and_must_be_one_of_ours() {
+    let (site, process, caller) = front_door().await;
+    let secrets = |secret: &str| Secrets::parse(&secret.to_owned().into()).expect("a secret");
+    let acme = ClientId::parse("acme").expect("a client id");
+    let now = redeemq::wire::now();
+    let expired = secrets(SECRET).token(&acme, 0, now - Duration::SECOND);
+    let forged = secrets("somebody-elses-secret-of-32-bytes").token(&acme, 0, now + Duration::DAY);
+    let other = caller.token.replace("acme", "zeta");
+
+    for (_, path, params) in operations() {
+        let post = async |token: &str| {
+            let stranger = Caller::with_token(&process, token);
+            stranger.post(path, &params).await
+        };
+        assert_eq!(post("").await.said(), (401, "0902"), "{path}");
+        for void in [&expired, &forged, &other, "x", "a.b.c.d", "acme.0.99999999999999.AAAA"] {
+            assert_eq!(post(void).await.said(), (401, "0900"), "{path} {void}");
+        }
+        let stranger = Caller::stranger(&process);
+        assert_eq!(stranger.post(path, &json!({})).await.said(), (400, "0903"), "{path}");
+    }
+    let status = Caller::stranger(&process).get("/Redeem/jobs/x").await;
+    assert_eq!(status.said(), (401, "0902"));
+    assert_nothing_was_published(site).await;
+}
+
+#[tokio::test]
+async fn a_disabled_client_is_0002_at_the_front_door_soon_and_again_welcome_when_enabled() {
+    let site = Site::open().await;
+    site.json(&["client", "create", "acme"]);
+    let process = site.start(Role::Ingress, &[]).await;
+    let caller = Caller::with_minted_token(&process, "acme", 0);
+    let (_, path, params) = operations().into_iter().next().expect("an operation");
+    let said =
+        async |status: u16, code: &str| caller.post(path, &params).await.said() == (status, code);
+    assert!(said(202, "0000").await);
+
+    site.json(&["client", "disable", "acme"]);
+    eventually("the front door is closed", async || said(403, "0002").await).await;
+    site.json(&["client", "enable", "acme"]);
+    eventually("the front door is open", async || said(202, "0000").await).await;
     site.close().await;
 }

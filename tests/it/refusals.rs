@@ -1,21 +1,19 @@
 //! What the front door refuses before anything is published: which status, which code, which names.
 
-use crate::harness::{Bench, Caller, Process, Role, Site, eventually};
+use crate::harness::{Bench, Caller, Process, Role, Site};
 use crate::http::operations;
-use redeemq::domain::id::ClientId;
-use redeemq::secrets::Secrets;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A front door without anything behind it.
-async fn front_door() -> (Site, Process, Caller) {
+pub async fn front_door() -> (Site, Process, Caller) {
     let site = Site::open().await;
     let process = site.start(Role::Ingress, &[]).await;
     let caller = Caller::with_minted_token(&process, "acme", 0);
     (site, process, caller)
 }
 
-async fn assert_nothing_was_published(site: Site) {
+pub async fn assert_nothing_was_published(site: Site) {
     let bench = Bench::open(&site.amqp_url).await;
     assert_eq!(bench.depth("redeem.requests").await, 0);
     site.close().await;
@@ -182,34 +180,6 @@ async fn a_key_and_a_correlation_id_are_1_to_255_visible_ascii_characters() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_after_the_parameters_and_must_be_one_of_ours() {
-    let (site, process, caller) = front_door().await;
-    let secrets = |secret: &str| Secrets::parse(&secret.to_owned().into()).expect("a secret");
-    let acme = ClientId::parse("acme").expect("a client id");
-    let now = redeemq::wire::now();
-    let expired = secrets(crate::harness::SECRET).token(&acme, 0, now - time::Duration::SECOND);
-    let forged =
-        secrets("somebody-elses-secret-of-32-bytes").token(&acme, 0, now + time::Duration::DAY);
-    let other = caller.token.replace("acme", "zeta");
-
-    for (_, path, params) in operations() {
-        let post = async |token: &str| {
-            let stranger = Caller::with_token(&process, token);
-            stranger.post(path, &params).await
-        };
-        assert_eq!(post("").await.said(), (401, "0902"), "{path}");
-        for void in [&expired, &forged, &other, "x", "a.b.c.d", "acme.0.99999999999999.AAAA"] {
-            assert_eq!(post(void).await.said(), (401, "0900"), "{path} {void}");
-        }
-        let stranger = Caller::stranger(&process);
-        assert_eq!(stranger.post(path, &json!({})).await.said(), (400, "0903"), "{path}");
-    }
-    let status = Caller::stranger(&process).get("/Redeem/jobs/x").await;
-    assert_eq!(status.said(), (401, "0902"));
-    assert_nothing_was_published(site).await;
-}
-
-#[tokio::test]
 async fn an_unknown_route_is_404_and_a_wrong_method_405_in_the_same_envelope() {
     let (site, _process, caller) = front_door().await;
     for path in ["/", "/redeem/goods", "/Redeem/goods/", "/Redeem/jobs", "/Redeem/jobs/a/b"] {
@@ -225,22 +195,4 @@ async fn an_unknown_route_is_404_and_a_wrong_method_405_in_the_same_envelope() {
     let posted = caller.post("/Redeem/jobs/x", &json!({})).await;
     assert_eq!(posted.said().0, 405);
     assert_nothing_was_published(site).await;
-}
-
-#[tokio::test]
-async fn a_disabled_client_is_0002_at_the_front_door_soon_and_again_welcome_when_enabled() {
-    let site = Site::open().await;
-    site.json(&["client", "create", "acme"]);
-    let process = site.start(Role::Ingress, &[]).await;
-    let caller = Caller::with_minted_token(&process, "acme", 0);
-    let (_, path, params) = operations().into_iter().next().expect("an operation");
-    let said =
-        async |status: u16, code: &str| caller.post(path, &params).await.said() == (status, code);
-    assert!(said(202, "0000").await);
-
-    site.json(&["client", "disable", "acme"]);
-    eventually("the front door is closed", async || said(403, "0002").await).await;
-    site.json(&["client", "enable", "acme"]);
-    eventually("the front door is open", async || said(202, "0000").await).await;
-    site.close().await;
 }
