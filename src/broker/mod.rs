@@ -10,6 +10,7 @@ pub mod dead;
 pub mod letters;
 pub mod publisher;
 pub mod replies;
+pub mod settler;
 pub mod topology;
 
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};

@@ -4,9 +4,9 @@
 //! batches and never in front of them; then it is counted and settled, for it stays fetchable. A
 //! dead letter has no such second home: it is tried until it is confirmed.
 
-use crate::broker::consumer::Settler;
 use crate::broker::letters::Letter;
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
+use crate::broker::settler::Settler;
 use crate::broker::{BrokerError, Result, topology};
 use std::collections::HashMap;
 use std::time::Duration;
