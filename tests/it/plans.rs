@@ -80,8 +80,9 @@ async fn a_job_reads_its_own_rows_and_no_table_from_end_to_end() {
         let worker = site.start(Role::Worker, &[]).await;
         let mut tally = Tally::of(&jobs);
         tally.read_all(&bench, &mut results).await;
-        let came = tally.answers().iter().any(|answer| answer["error_code"] == *code);
-        assert!(came, "{operation} is decided as meant");
+        let as_expected = tally.answers().iter().filter(|a| a["error_code"] == code).count();
+        // After fifty wrong PINs of a group, the rest are refused unread.
+        assert!(as_expected >= 49, "{operation}: {as_expected}");
         assert!(worker.terminate().await.success());
         // A session hands in its statistics at the latest when it ends.
         eventually("its sessions have ended", async || {
