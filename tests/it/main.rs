@@ -26,6 +26,7 @@ mod poison;
 mod readme;
 mod refusals;
 mod rotation;
+mod schema;
 mod silence;
 mod speed;
 mod waiting;
