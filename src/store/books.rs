@@ -2,6 +2,7 @@
 
 use super::error::{Result, StoreError};
 use super::lock::{BalanceRow, Players};
+use crate::domain::decide::PIN_WINDOW;
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Content;
 use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, Player, Stored};
@@ -241,15 +242,16 @@ pub async fn pin_failures(
 ) -> Result<HashMap<(ClientId, i64), Vec<PinFailure>>> {
     let clients: Vec<String> = tried.keys().map(|(client, _)| client.to_string()).collect();
     let goods: Vec<i64> = tried.keys().map(|(_, goods)| *goods).collect();
-    let from: Vec<OffsetDateTime> = tried.values().map(|(from, _)| *from).collect();
-    let to: Vec<OffsetDateTime> = tried.values().map(|(_, to)| *to).collect();
+    let from: Vec<OffsetDateTime> =
+        tried.values().map(|(from, _)| from.saturating_sub(PIN_WINDOW)).collect();
+    let to: Vec<OffsetDateTime> =
+        tried.values().map(|(_, to)| to.saturating_add(PIN_WINDOW)).collect();
     let rows = sqlx::query!(
         r#"select f.client_id, f.goods, f.code, f.failed_at, f.forgiven
            from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[])
                 as tried (client_id, goods, earliest, latest)
            join pin_failure f on f.client_id = tried.client_id and f.goods = tried.goods
-            and f.failed_at > tried.earliest - interval '15 minutes'
-            and f.failed_at < tried.latest + interval '15 minutes'"#,
+            and f.failed_at > tried.earliest and f.failed_at < tried.latest"#,
         &clients,
         &goods,
         &from,

@@ -6,6 +6,8 @@
 mod redeem;
 mod verify;
 
+pub use verify::PIN_WINDOW;
+
 use super::job::{Content, Job};
 use super::outcome::{Outcome, Refusal};
 use super::request::Request;

@@ -13,7 +13,7 @@ pub(super) const PIN_FAILURES_PER_CODE: usize = 5;
 /// Wrong PINs at one group before it is locked for its client: guessing on many coupons is guessing.
 pub(super) const PIN_FAILURES_PER_GROUP: usize = 50;
 /// Wrong PINs count while they lie within this much of accepted_at.
-pub(super) const PIN_WINDOW: Duration = Duration::minutes(15);
+pub const PIN_WINDOW: Duration = Duration::minutes(15);
 
 /// Order: unknown, not issued to this client, used before, expired, locked, PIN. (A used coupon has a
 /// holder, so for one's own coupons "used before" comes before "not issued", as the contract says.)
