@@ -3,7 +3,7 @@ use redeemq::domain::request::Operation;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const IMPORT: &str = "coupons import --client acme --group G";
 
@@ -251,7 +251,7 @@ async fn an_import_waits_for_the_pools_lock() {
             let world = world.clone();
             async move { world.import(IMPORT, "code\nA\n").await }
         });
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.until_waiting().await;
         assert!(!import.is_finished(), "the import didn't wait for the goods' lock");
         assert_eq!(world.value("select count(*) from coupon").await, "0");
         worker.rollback().await.expect("ends");

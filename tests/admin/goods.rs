@@ -1,6 +1,5 @@
 use crate::harness::{World, bad, counts, in_world};
 use serde_json::json;
-use std::time::Duration;
 
 const IMPORT: &str = "goods import --client acme";
 const SPONSOR: &str = "goods import --sponsor cola";
@@ -406,7 +405,7 @@ async fn an_import_sees_what_the_one_before_it_made() {
             let world = world.clone();
             async move { world.import(IMPORT, "goods_id,group\na,H\nb,G\nc,\n").await }
         });
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.until_waiting().await;
         other.commit().await.expect("commits");
         let (code, report) = import.await.expect("no panic");
         assert_eq!((code, counts(&report)), (1, [3, 1, 0, 0, 2]));
@@ -432,7 +431,7 @@ async fn an_import_waits_for_a_worker_and_sees_what_it_did() {
             let world = world.clone();
             async move { world.import(IMPORT, "goods_id,quantity\na,2\n").await }
         });
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        world.until_waiting().await;
         assert!(!import.is_finished(), "the import didn't wait for the goods' lock");
         sqlx::raw_sql("update goods set granted = 3")
             .execute(&mut *worker)

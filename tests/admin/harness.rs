@@ -19,6 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 const SECRET: &str = "only a secret of 32 bytes or more for tests";
@@ -209,6 +210,19 @@ impl World {
     pub(crate) async fn value(&self, sql: &str) -> String {
         let sql = format!("select coalesce(({sql})::text, 'null')");
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.pool).await.expect("one value")
+    }
+
+    /// Waits until a session of this database stands before a lock.
+    pub(crate) async fn until_waiting(&self) {
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        let standing = async {
+            while self.value(waiting).await == "0" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let standing = tokio::time::timeout(Duration::from_secs(30), standing);
+        standing.await.expect("nobody ever waited for the lock");
     }
 
     /// Decides and stores one job, as a worker does; says its code.

@@ -1,9 +1,7 @@
 //! P4: answered. Every decision is published, and says whose answer it is.
 
-use crate::harness::{Bench, Request, Site};
+use crate::harness::{Bench, Request, mug, with_mugs};
 use serde_json::json;
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
 
 const FIELDS: [&str; 10] = [
     "accepted_at",
@@ -17,18 +15,6 @@ const FIELDS: [&str; 10] = [
     "success",
     "v",
 ];
-
-fn mug(client: &str) -> Request {
-    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
-    Request::new(client, "goods", &params)
-}
-
-async fn with_mugs() -> Site {
-    let site = Site::with_clients().await;
-    site.goods("acme", MUG);
-    site.goods("zeta", MUG);
-    site
-}
 
 #[tokio::test]
 async fn a_result_goes_to_its_clients_route_and_says_what_became_of_which_job() {

@@ -1,15 +1,7 @@
 //! P1: nothing lost. A message that fails again and again is looked up in the ledger, and put aside
 //! only if it is undecided.
 
-use crate::harness::{Bench, Request, Role, Site, eventually};
-use serde_json::json;
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
-
-fn mug() -> Request {
-    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
-    Request::new("acme", "goods", &params)
-}
+use crate::harness::{Bench, MUG, Request, Role, Site, eventually, mug};
 
 /// A site without a worker, with a job that was delivered that often without success.
 async fn failed(times: usize) -> (Site, Bench, Request) {
@@ -17,7 +9,7 @@ async fn failed(times: usize) -> (Site, Bench, Request) {
     site.goods("acme", MUG);
     let bench = Bench::open(&site.amqp_url).await;
     bench.declare().await;
-    let request = mug();
+    let request = mug("acme");
     bench.publish(&request).await;
     bench.fail_at("redeem.requests", times).await;
     (site, bench, request)
@@ -67,7 +59,7 @@ async fn a_decided_job_is_answered_however_often_its_message_failed() {
     let worker = site.start(Role::Worker, &[]).await;
     let bench = Bench::open(&site.amqp_url).await;
     let mut results = bench.results("#").await;
-    let request = mug();
+    let request = mug("acme");
     bench.publish(&request).await;
     let first = results.next().await;
     assert!(worker.terminate().await.success());

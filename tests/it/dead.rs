@@ -1,15 +1,8 @@
 //! `redeemq dead`: what could not become a decision can be looked at, tried again, or dropped.
 
-use crate::harness::{Bench, Process, Reader, Request, Site, eventually};
+use crate::harness::{Bench, MUG, Process, Reader, Request, Site, eventually, mug};
 use redeemq::broker::{self, dead::DeadQueue};
 use serde_json::{Value, json};
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
-
-fn mug() -> Request {
-    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
-    Request::new("acme", "goods", &params)
-}
 
 /// A site with mugs, a running worker, and a reader of all results.
 async fn with_worker() -> (Site, Process, Bench, Reader) {
@@ -38,7 +31,7 @@ fn ids(rows: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn looking_at_dead_letters_a_hundred_times_loses_and_changes_nothing() {
     let (site, _process, bench, _results) = with_worker().await;
-    let broken = |field: &str| mug().with(field, json!("?"));
+    let broken = |field: &str| mug("acme").with(field, json!("?"));
     let letters = ["v", "job_id", "client_id", "operation", "accepted_at", "params"].map(broken);
     bench.publish_all(&letters).await;
     eventually("they are dead", async || bench.depth("redeem.dead").await == 6).await;
@@ -78,7 +71,7 @@ async fn a_second_looker_is_told_that_somebody_is_at_it() {
     let site = Site::open().await;
     let bench = Bench::open(&site.amqp_url).await;
     bench.declare().await;
-    bury(&bench, &[&mug()]).await;
+    bury(&bench, &[&mug("acme")]).await;
     let url = site.amqp_url.clone().into();
     let connection = broker::connect(&url, "looker").await.expect("the broker");
     let first = DeadQueue::open(&connection).await.expect("the dead queue");
@@ -100,7 +93,8 @@ async fn a_second_looker_is_told_that_somebody_is_at_it() {
 #[tokio::test]
 async fn a_replayed_letter_is_decided_like_any_other_job() {
     let (site, process, bench, mut results) = with_worker().await;
-    let (first, second, third) = (mug(), mug().reply_to("redeem.reply.mine"), mug());
+    let (first, second, third) =
+        (mug("acme"), mug("acme").reply_to("redeem.reply.mine"), mug("acme"));
     bench.queue("redeem.reply.mine", None, &[]).await;
     let mut replies = bench.read("redeem.reply.mine").await;
     bury(&bench, &[&first, &second, &third]).await;
@@ -130,7 +124,7 @@ async fn a_replayed_letter_is_decided_like_any_other_job() {
 #[tokio::test]
 async fn a_letter_that_was_decided_meanwhile_is_only_answered_again() {
     let (site, _process, bench, mut results) = with_worker().await;
-    let request = mug().correlated("mine");
+    let request = mug("acme").correlated("mine");
     bench.publish(&request).await;
     let first = results.next().await;
     bury(&bench, &[&request]).await;
@@ -148,7 +142,7 @@ async fn a_letter_that_was_decided_meanwhile_is_only_answered_again() {
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     let (site, _process, bench, mut results) = with_worker().await;
-    let (decided, undecided) = (mug(), mug());
+    let (decided, undecided) = (mug("acme"), mug("acme"));
     bench.publish(&decided).await;
     results.next().await;
     bury(&bench, &[&decided, &undecided]).await;
@@ -165,7 +159,7 @@ async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
 
     assert_eq!(site.json(&["dead", "list"]), before);
     // A result that came by now would stand before this one.
-    let last = mug();
+    let last = mug("acme");
     bench.publish(&last).await;
     assert_eq!(results.next().await.message_id, last.job_id());
     site.close().await;
@@ -176,8 +170,10 @@ async fn a_restamped_letter_is_judged_as_of_now_and_others_as_of_then() {
     let (site, _process, bench, mut results) = with_worker().await;
     site.goods("acme", "goods_id,name,starts_at\nmug,Mug,2026-01-01T00:00:00Z\n");
     let then = json!("2025-12-31T23:59:59Z");
-    let (as_was, restamped) =
-        (mug().with("accepted_at", then.clone()), mug().with("accepted_at", then.clone()));
+    let (as_was, restamped) = (
+        mug("acme").with("accepted_at", then.clone()),
+        mug("acme").with("accepted_at", then.clone()),
+    );
     bury(&bench, &[&as_was, &restamped]).await;
 
     site.json(&["dead", "replay", &as_was.job_id()]);
@@ -195,7 +191,7 @@ async fn a_restamped_letter_is_judged_as_of_now_and_others_as_of_then() {
 #[tokio::test]
 async fn a_dropped_letter_is_gone_and_an_unknown_one_is_an_error() {
     let (site, process, bench, _results) = with_worker().await;
-    let (dropped, kept) = (mug().with("v", json!(2)), mug().with("v", json!(2)));
+    let (dropped, kept) = (mug("acme").with("v", json!(2)), mug("acme").with("v", json!(2)));
     bench.publish_all(&[dropped.clone(), kept.clone()]).await;
     eventually("they are dead", async || bench.depth("redeem.dead").await == 2).await;
 
@@ -219,7 +215,7 @@ async fn a_dropped_letter_is_gone_and_an_unknown_one_is_an_error() {
 #[tokio::test]
 async fn a_job_that_dies_again_when_replayed_still_reads_as_dead() {
     let (site, process, bench, _results) = with_worker().await;
-    let request = mug().with("operation", json!("refund"));
+    let request = mug("acme").with("operation", json!("refund"));
     bench.publish(&request).await;
     eventually("it is dead", async || bench.depth("redeem.dead").await == 1).await;
     let caller = site.caller(&process, "acme").await;

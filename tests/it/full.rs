@@ -1,28 +1,13 @@
 //! P6: apart. A reader who doesn't empty his queue harms nobody but himself.
 
-use crate::harness::{Bench, Reader, Request, Role, Site, eventually};
+use crate::harness::{Bench, Reader, Request, Role, eventually, mug, with_mugs};
 use lapin::types::AMQPValue;
-use serde_json::json;
 use std::time::{Duration, Instant};
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
-
-fn mug(client: &str) -> Request {
-    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
-    Request::new(client, "goods", &params)
-}
 
 /// Arguments of a queue that refuses what it has no room for.
 fn room_for_one() -> [(&'static str, AMQPValue); 2] {
     let overflow = AMQPValue::LongString("reject-publish".into());
     [("x-max-length", AMQPValue::LongInt(1)), ("x-overflow", overflow)]
-}
-
-async fn with_mugs() -> Site {
-    let site = Site::with_clients().await;
-    site.goods("acme", MUG);
-    site.goods("zeta", MUG);
-    site
 }
 
 #[tokio::test]

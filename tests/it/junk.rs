@@ -1,17 +1,10 @@
 //! P1: nothing lost. Whatever arrives is decided, or lies in the dead queue with the reason; and
 //! the worker goes on.
 
-use crate::harness::{Bench, Request, Site, eventually, site::management};
+use crate::harness::{Bench, MUG, Request, Site, eventually, mug, site::management};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
-
-fn mug() -> Request {
-    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
-    Request::new("acme", "goods", &params)
-}
 
 #[tokio::test]
 async fn junk_goes_to_the_dead_queue_with_its_reason_and_the_worker_goes_on() {
@@ -27,20 +20,20 @@ async fn junk_goes_to_the_dead_queue_with_its_reason_and_the_worker_goes_on() {
         (Request::raw(br#"{"v":99}"#), "unknown version 99"),
         (Request::raw("[".repeat(5_000).as_bytes()), "not a request in JSON"),
         (Request::raw(&vec![b'a'; 1024 * 1024]), "not a request in JSON"),
-        (mug().with("job_id", json!("order 7")), "field job_id"),
-        (mug().with("job_id", json!(7)), "not a request in JSON"),
-        (mug().with("client_id", json!("Acme & Sons")), "field client_id"),
-        (mug().with("operation", json!("refund")), "field operation"),
-        (mug().with("accepted_at", json!("yesterday")), "field accepted_at"),
+        (mug("acme").with("job_id", json!("order 7")), "field job_id"),
+        (mug("acme").with("job_id", json!(7)), "not a request in JSON"),
+        (mug("acme").with("client_id", json!("Acme & Sons")), "field client_id"),
+        (mug("acme").with("operation", json!("refund")), "field operation"),
+        (mug("acme").with("accepted_at", json!("yesterday")), "field accepted_at"),
         // In UTC it lies in the year 10000, which can be neither stored nor written.
-        (mug().with("accepted_at", json!("9999-12-31T23:59:59-01:00")), "field accepted_at"),
-        (mug().with("accepted_at", json!("0000-01-01T00:00:00+01:00")), "field accepted_at"),
-        (mug().with("params", json!([1, 2])), "field params"),
+        (mug("acme").with("accepted_at", json!("9999-12-31T23:59:59-01:00")), "field accepted_at"),
+        (mug("acme").with("accepted_at", json!("0000-01-01T00:00:00+01:00")), "field accepted_at"),
+        (mug("acme").with("params", json!([1, 2])), "field params"),
     ];
     for (request, _) in &junk {
         bench.publish(request).await;
     }
-    let good = mug();
+    let good = mug("acme");
     bench.publish(&good).await;
 
     assert_eq!(results.next().await.message_id, good.job_id());
@@ -78,7 +71,8 @@ async fn whoever_waits_for_a_job_that_is_dead_is_told_so() {
         ("accepted_at", json!("yesterday")),
         ("params", json!("none")),
     ] {
-        let request = mug().with(field, value).reply_to("redeem.reply.mine").correlated(field);
+        let request =
+            mug("acme").with(field, value).reply_to("redeem.reply.mine").correlated(field);
         bench.publish(&request).await;
 
         let notice = replies.next_of_any_kind().await;
@@ -126,8 +120,8 @@ async fn unacceptable_parameters_of_a_readable_job_are_decided_and_stored() {
         (with("player_id", json!("p".repeat(1024 * 1024))), "2302", "player_id"),
         (with("player_id", json!(" ")), "0903", "player_id"),
         (Request::new("acme", "goods", &json!({})), "0903", "player_id"),
-        (mug().with("params", Value::Null), "0903", "goods_id"),
-        (mug().with("accepted_at", json!("9999-12-31T23:59:59Z")), "2302", "accepted_at"),
+        (mug("acme").with("params", Value::Null), "0903", "goods_id"),
+        (mug("acme").with("accepted_at", json!("9999-12-31T23:59:59Z")), "2302", "accepted_at"),
     ] {
         bench.publish(&request).await;
         let result = results.next().await;
@@ -153,7 +147,7 @@ async fn a_request_that_no_queue_wants_is_kept_aside_and_decided() {
     let mut results = bench.results("acme.#").await;
     let binding = format!("bindings/{}/e/redeem.requests/q/redeem.requests/%23", site.name);
     management(Method::DELETE, &binding, None).await.expect("unbound");
-    let request = mug();
+    let request = mug("acme");
     bench.publish(&request).await;
     assert_eq!(bench.depth("redeem.requests").await, 0);
     assert_eq!(bench.depth("redeem.requests.spare").await, 1);
@@ -163,7 +157,7 @@ async fn a_request_that_no_queue_wants_is_kept_aside_and_decided() {
 
     // Unbound once more, under a running worker: it consumes both queues.
     management(Method::DELETE, &binding, None).await.expect("unbound");
-    let request = mug();
+    let request = mug("acme");
     bench.publish(&request).await;
     let result = results.next().await;
     assert_eq!((result.message_id.clone(), result.code()), (request.job_id(), "0000"));

@@ -1,11 +1,9 @@
 //! P1: nothing lost. A job whose own data makes the database fail ends in the dead queue, alone; a
 //! fault of the database itself empties no queue.
 
-use crate::harness::{Bench, Process, Reader, Request, Role, Site, Tally, eventually};
+use crate::harness::{Bench, MUG, Process, Reader, Request, Role, Site, Tally, eventually};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor as _};
-
-const MUG: &str = "goods_id,name\nmug,Mug\n";
 
 fn mug(player: usize) -> Request {
     let params = json!({"goods_id": "mug", "player_id": format!("p{player}"), "amount": 1});

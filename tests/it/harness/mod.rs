@@ -6,6 +6,7 @@
 
 pub mod amqp;
 pub mod http;
+pub mod mugs;
 pub mod process;
 pub mod proxy;
 pub mod site;
@@ -13,6 +14,7 @@ pub mod tally;
 
 pub use amqp::{Bench, Reader, Request};
 pub use http::{Answer, Caller};
+pub use mugs::{MUG, mug, with_mugs};
 pub use process::{Process, Role, SECRET};
 pub use proxy::Proxy;
 pub use site::Site;
