@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop test lint fmt sqlx sqlx-check build
+.PHONY: help demo run stop prove test lint fmt sqlx sqlx-check build
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RUN_PID := $(TARGET)/services/run.pid
@@ -31,6 +31,13 @@ stop: ## Stop and remove what `make run` started
 	fi
 	@rm -f "$(RUN_PID)"
 	@deploy/services down run
+
+# Servers of its own whatever the environment names, for it kills them.
+prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=…
+	cargo build --release --bin redeemq --example prove
+	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
+	deploy/services with prove -- "$(TARGET)/release/examples/prove" --services prove \
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test
 	deploy/services with test -- cargo test $(ARGS)

@@ -1,5 +1,6 @@
 //! A line to a server, and what can happen to it.
 
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -16,6 +17,8 @@ enum Line {
 
 pub struct Proxy {
     line: watch::Sender<Line>,
+    /// How long each piece takes on its way.
+    delay: watch::Sender<Duration>,
     /// Counts the losses: connections from before the last one stay silent for ever.
     losses: watch::Sender<u32>,
     /// The server's URL, by way of this proxy.
@@ -37,8 +40,14 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (line, watching) = watch::channel(Line::Up);
         let (losses, losing) = watch::channel(0);
-        tokio::spawn(accept(listener, server.to_owned(), watching, losing));
-        Self { line, losses, url: format!("{head}127.0.0.1:{port}/{path}") }
+        let (delay, delaying) = watch::channel(Duration::ZERO);
+        tokio::spawn(accept(
+            listener,
+            server.to_owned(),
+            Way { line: watching, delay: delaying },
+            losing,
+        ));
+        Self { line, delay, losses, url: format!("{head}127.0.0.1:{port}/{path}") }
     }
 
     /// Connections are dropped and new ones refused.
@@ -49,6 +58,11 @@ impl Proxy {
     /// Nothing goes through, and nobody is told.
     pub fn freeze(&self) {
         self.line.send_replace(Line::Frozen);
+    }
+
+    /// Each piece takes so much longer, either way.
+    pub fn delay(&self, by: Duration) {
+        self.delay.send_replace(by);
     }
 
     /// As before: a frozen connection goes on where it stopped.
@@ -63,23 +77,21 @@ impl Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    server: String,
+/// What a connection watches while it carries.
+#[derive(Clone)]
+struct Way {
     line: watch::Receiver<Line>,
-    losses: watch::Receiver<u32>,
-) {
+    delay: watch::Receiver<Duration>,
+}
+
+async fn accept(listener: TcpListener, server: String, way: Way, losses: watch::Receiver<u32>) {
     while let Ok((near, _)) = listener.accept().await {
-        tokio::spawn(connect(near, server.clone(), line.clone(), losses.clone()));
+        tokio::spawn(connect(near, server.clone(), way.clone(), losses.clone()));
     }
 }
 
-async fn connect(
-    mut near: TcpStream,
-    server: String,
-    mut line: watch::Receiver<Line>,
-    mut losses: watch::Receiver<u32>,
-) {
+async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watch::Receiver<u32>) {
+    let mut line = way.line.clone();
     let born = *losses.borrow_and_update();
     if line.wait_for(|line| *line != Line::Frozen).await.is_err() || *line.borrow() == Line::Cut {
         return;
@@ -87,11 +99,11 @@ async fn connect(
     let Ok(mut far) = TcpStream::connect(&server).await else { return };
     let (mut near_in, mut near_out) = near.split();
     let (mut far_in, mut far_out) = far.split();
-    let mut cutting = line.clone();
+    let mut cutting = line;
     let moving = async {
         tokio::select! {
-            () = carry(&mut near_in, &mut far_out, line.clone()) => {}
-            () = carry(&mut far_in, &mut near_out, line.clone()) => {}
+            () = carry(&mut near_in, &mut far_out, way.clone()) => {}
+            () = carry(&mut far_in, &mut near_out, way.clone()) => {}
             _ = cutting.wait_for(|line| *line == Line::Cut) => {}
         }
     };
@@ -109,11 +121,15 @@ async fn connect(
 async fn carry(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    mut line: watch::Receiver<Line>,
+    Way { mut line, delay }: Way,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let by = *delay.borrow();
+        if !by.is_zero() {
+            tokio::time::sleep(by).await;
+        }
         if line.wait_for(|line| *line != Line::Frozen).await.is_err()
             || to.write_all(&buffer[..length]).await.is_err()
         {

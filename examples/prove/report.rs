@@ -1,0 +1,157 @@
+//! What a sceptic reads: what was done, what was broken, and the account.
+
+#![expect(clippy::print_stdout, reason = "this is the output of the proof")]
+
+use crate::checker::Account;
+use crate::front::Front;
+use crate::history::History;
+use crate::last::Last;
+use crate::nemesis::{Fault, Struck};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// Lines of faults that are printed of an account.
+const FAULTS_SHOWN: usize = 40;
+
+fn clock() -> Duration {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed()
+}
+
+pub fn begin(seed: u64, jobs: u64, seconds: u64) {
+    clock();
+    println!("make prove SEED={seed} JOBS={jobs} SECONDS={seconds}");
+    println!("two ingresses, two workers, RabbitMQ, Postgres, clients over HTTP and AMQP\n");
+}
+
+fn line(what: &str) {
+    println!("{:>7.1} s  {what}", clock().as_secs_f64());
+}
+
+/// A fault that is over.
+pub fn fault(what: &str, micros: i64) {
+    line(&format!("{what} ({:.1} s)", micros as f64 / 1e6));
+}
+
+pub fn phase(what: &str) {
+    line(what);
+}
+
+/// A line every ten seconds.
+pub async fn progress(front: Arc<Front>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let (sent, results) = {
+            let history = front.history();
+            (history.jobs.len(), history.results)
+        };
+        line(&format!("-- {sent} jobs sent, {results} results"));
+    }
+}
+
+/// Prints the account; whether it is clean.
+pub fn account(
+    account: &Account,
+    history: &History,
+    faults: &[Struck],
+    load_ended: i64,
+    last: &Last,
+) -> bool {
+    println!("\nFaults, and the time from a fault's end to the first new decision");
+    healing(history, faults, load_ended);
+
+    println!("\nDecisions by code");
+    for (code, count) in &account.codes {
+        println!("  {code}  {count:>9}");
+    }
+
+    println!("\nAccount");
+    let figures = [
+        ("sent", account.sent, "jobs"),
+        ("requests", account.requests as usize, "sendings of them, repeats included"),
+        ("acknowledged", account.acknowledged, "jobs whose client was told so"),
+        ("decided", account.decided, "jobs"),
+        ("results", account.results as usize, "result messages, repeats included"),
+        ("recovered", account.recovered, "decided, though a sending ended without a word"),
+        ("probes", account.probes, "bounds whose rest is what the answers leave over"),
+    ];
+    for (name, count, what) in figures {
+        println!("  {name:<13} {count:>9}   {what}");
+    }
+    let promises = [
+        ("lost", account.lost, "acknowledged, never decided"),
+        ("duplicated", account.duplicated, "effects beyond the first"),
+        ("unexpected", account.unexpected, "answers nobody asked for, or no rule gives"),
+        ("over-granted", account.over, "units beyond a bound"),
+        ("unanswered", account.unanswered, "decided, but no result message"),
+        ("conflicting", account.conflicting, "jobs with two unlike answers"),
+        ("waiting", last.waiting as usize, "requests left in the queues"),
+        ("dead", last.dead as usize, "dead letters, though nothing was poison"),
+        ("ended", last.ended.len(), "processes that ended by themselves"),
+    ];
+    let mut kept = last.audit.1 && account.is_clean();
+    for (name, count, what) in promises {
+        kept &= count == 0;
+        println!("{} {name:<13} {count:>9}   {what}", mark(count == 0));
+    }
+    println!("{} redeemq audit: {}", mark(last.audit.1), last.audit.0);
+    for fault in account.faults.iter().chain(&last.ended).take(FAULTS_SHOWN) {
+        println!("    {fault}");
+    }
+    kept
+}
+
+fn mark(good: bool) -> &'static str {
+    if good { "✓" } else { "✗" }
+}
+
+/// Each kind of fault, how often, and how soon decisions came again. Faults that another one outlived
+/// tell nothing and are left out of the times.
+fn healing(history: &History, faults: &[Struck], load_ended: i64) {
+    let mut decided_at = history.decided_at.clone();
+    decided_at.sort_unstable();
+    let mut kinds: BTreeMap<Fault, (usize, Vec<i64>)> = BTreeMap::new();
+    for struck in faults {
+        let (count, times) = kinds.entry(struck.fault).or_default();
+        *count += 1;
+        let first = decided_at[decided_at.partition_point(|at| *at < struck.until)..].first();
+        let others =
+            |other: &&Struck| other.from < struck.until + 2_000_000 && other.until > struck.until;
+        if let Some(first) = first
+            && faults.iter().filter(others).count() == 0
+            && struck.until < load_ended
+        {
+            times.push(first - struck.until);
+        }
+    }
+    println!(
+        "  {:<16} {:>6} {:>9} {:>10} {:>10}",
+        "", "struck", "measured", "median ms", "worst ms"
+    );
+    for (fault, (count, mut times)) in kinds {
+        times.sort_unstable();
+        let ms =
+            |at: Option<&i64>| at.map_or("-".to_owned(), |us| format!("{:.0}", *us as f64 / 1e3));
+        let (median, worst) = (ms(times.get(times.len() / 2)), ms(times.last()));
+        println!(
+            "  {:<16} {count:>6} {:>9} {median:>10} {worst:>10}",
+            format!("{fault:?}"),
+            times.len()
+        );
+    }
+    println!("  {} faults in all", faults.len());
+}
+
+pub fn end(kept: bool, seed: u64, took: Duration, folder: &Path) {
+    let took = took.as_secs();
+    match kept {
+        true => println!("\nEvery promise was kept ({took} s, seed {seed})."),
+        false => println!("\nBROKEN: seed {seed}; the logs are in {}", folder.display()),
+    }
+}
+
+pub fn stopped(error: &anyhow::Error, seed: u64) {
+    println!("\nThe campaign could not be carried out (seed {seed}): {error:#}");
+}
