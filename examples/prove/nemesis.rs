@@ -68,6 +68,13 @@ const ALL: [Fault; 13] = [
     Fault::Fill,
 ];
 
+impl Fault {
+    /// Whether no job can be accepted, or none decided, while it lasts.
+    pub fn stops_everything(self) -> bool {
+        matches!(self, Self::KillBroker | Self::KillDatabase | Self::Alarm | Self::Fill)
+    }
+}
+
 /// What a fault holds, so that no other hits the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Target {

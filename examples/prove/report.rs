@@ -107,8 +107,8 @@ fn mark(good: bool) -> &'static str {
     if good { "✓" } else { "✗" }
 }
 
-/// Each kind of fault, how often, and how soon decisions came again. Faults that another one outlived
-/// tell nothing and are left out of the times.
+/// Each kind of fault, how often, and how soon decisions came again. Where everything stood still for
+/// another reason at the end of a fault, its time tells nothing and is left out.
 fn healing(history: &History, faults: &[Struck], load_ended: i64) {
     let mut decided_at = history.decided_at.clone();
     decided_at.sort_unstable();
@@ -117,8 +117,11 @@ fn healing(history: &History, faults: &[Struck], load_ended: i64) {
         let (count, times) = kinds.entry(struck.fault).or_default();
         *count += 1;
         let first = decided_at[decided_at.partition_point(|at| *at < struck.until)..].first();
-        let others =
-            |other: &&Struck| other.from < struck.until + 2_000_000 && other.until > struck.until;
+        let others = |other: &&Struck| {
+            other.fault.stops_everything()
+                && other.from < struck.until + 2_000_000
+                && other.until > struck.until
+        };
         if let Some(first) = first
             && faults.iter().filter(others).count() == 0
             && struck.until < load_ended
