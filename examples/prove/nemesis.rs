@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Faults at the same time.
 const AT_ONCE_MAX: usize = 3;
+/// Peace before the first. RabbitMQ 3.10 forgets the leader of a quorum queue when it is killed within
+/// half a second of the queue's making, and does not find it again.
+const PEACE: Duration = Duration::from_secs(3);
 
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +111,7 @@ impl Nemesis {
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut bag, mut busy) = (Vec::new(), HashSet::new());
         let (mut striking, mut over) = (JoinSet::new(), Vec::new());
+        self.hold(PEACE).await;
         while !self.enough.is_cancelled() {
             if bag.is_empty() {
                 bag = ALL.to_vec();
