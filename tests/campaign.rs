@@ -1,6 +1,8 @@
 //! A short campaign of `make prove`, on servers of its own: every promise, while everything dies.
 //! The seed is drawn anew each time and printed with the account.
 
+#![expect(clippy::print_stdout, reason = "the account is shown when it fails")]
+
 use std::path::Path;
 use std::process::Command;
 
