@@ -99,6 +99,17 @@ impl Consumer {
         .await
     }
 
+    /// The same with consumers of their own, which are sent as much ahead once more, whatever those
+    /// before have not settled yet. They follow one another, so that what comes stays in order.
+    ///
+    /// # Errors
+    /// When the broker is away, or a queue is missing.
+    pub async fn consume_anew(&mut self, prefetch: u16) -> Result<()> {
+        self.ends_left += self.tags.len();
+        self.stop_consuming().await?;
+        self.consume(prefetch).await
+    }
+
     /// Whoever settles.
     pub fn settler(&self) -> Settler {
         self.settler.clone()
@@ -128,9 +139,13 @@ impl Consumer {
     /// When the broker does not answer.
     pub async fn cancel(&mut self) -> Result<()> {
         self.ends_left = self.tags.len();
+        self.stop_consuming().await
+    }
+
+    async fn stop_consuming(&mut self) -> Result<()> {
         in_time("basic.cancel", async {
-            for tag in &self.tags {
-                self.channel.basic_cancel(tag.clone(), BasicCancelOptions::default()).await?;
+            for tag in std::mem::take(&mut self.tags) {
+                self.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
             }
             Ok(())
         })

@@ -8,7 +8,12 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub enum StoreError {
     /// The driver's or the server's word.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
+    /// Not even a session.
+    #[error(
+        "no session with the database could be had in time: it is away, or starting, or has no session left (look at max_connections, and at the limits of role and database)"
+    )]
+    NoSession,
     /// The schema could not be brought up to date.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -42,13 +47,25 @@ pub enum StoreError {
     },
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => StoreError::NoSession,
+            error => StoreError::Database(error),
+        }
+    }
+}
+
 /// What to do about an error of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Again at once: a twin got in between.
     Again,
-    /// Again after a pause: an outage, a deadlock, a timeout.
+    /// Again after a pause: an outage, a deadlock.
     Transient,
+    /// Not done in time: somebody else holds a row that it needs, or it is too big. Its jobs must not
+    /// keep each other waiting.
+    Stalled,
     /// One job's data is to blame: find it.
     OfJob,
     /// Neither time nor another job mends it (missing column, read-only standby, full disk): pause
@@ -61,12 +78,19 @@ impl StoreError {
     pub fn fault(&self) -> Fault {
         match self {
             StoreError::Twin => Fault::Again,
-            StoreError::Silent => Fault::Transient,
+            StoreError::NoSession => Fault::Transient,
+            StoreError::Silent => Fault::Stalled,
             StoreError::Database(error) => of_driver(error),
             StoreError::Migration(_)
             | StoreError::LostUpdate { .. }
             | StoreError::Unreadable { .. } => Fault::OfDeployment,
         }
+    }
+
+    /// Whether the session must not be used again: it leads nowhere, or keeps what was wrong when it
+    /// began (a read-only default, plans for a table that has changed) after that was mended.
+    pub fn spoils_session(&self) -> bool {
+        matches!(self, StoreError::Silent) || self.fault() == Fault::OfDeployment
     }
 
     /// The named constraint that refused, if one did.
@@ -86,7 +110,6 @@ fn of_driver(error: &sqlx::Error) -> Fault {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Fault::Transient,
         sqlx::Error::Encode(_) => Fault::OfJob,
@@ -98,8 +121,10 @@ fn of_driver(error: &sqlx::Error) -> Fault {
 fn of_state(code: &str) -> Fault {
     match code {
         "P0001" => Fault::OfJob,
-        // Lock timeout, too many connections, idle-in-transaction timeout.
-        "55P03" | "53300" | "25P03" => Fault::Transient,
+        // Lock timeout, statement timeout.
+        "55P03" | "57014" => Fault::Stalled,
+        // Too many connections, idle-in-transaction timeout.
+        "53300" | "25P03" => Fault::Transient,
         _ => match code.get(..2) {
             // Data exceptions and integrity constraints.
             Some("22" | "23") => Fault::OfJob,
@@ -132,10 +157,15 @@ mod tests {
             ("40001", Fault::Transient),
             ("40P01", Fault::Transient),
             ("57P01", Fault::Transient),
-            ("57014", Fault::Transient),
-            ("55P03", Fault::Transient),
+            ("57014", Fault::Stalled),
+            ("55P03", Fault::Stalled),
             ("53300", Fault::Transient),
             ("53100", Fault::OfDeployment),
+            ("53200", Fault::OfDeployment),
+            ("42501", Fault::OfDeployment),
+            ("28P01", Fault::OfDeployment),
+            ("3D000", Fault::OfDeployment),
+            ("42P01", Fault::OfDeployment),
             ("42703", Fault::OfDeployment),
             ("25006", Fault::OfDeployment),
         ] {

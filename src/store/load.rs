@@ -7,7 +7,7 @@ use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Job;
 use crate::domain::request::{Redeem, Request, Target, Verify};
-use crate::domain::state::{Player, State};
+use crate::domain::state::State;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,15 +38,7 @@ async fn lock_goods(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> R
     if wanted.is_empty() {
         return Ok(());
     }
-    let (mut ids, mut groups) = (Names::default(), Names::default());
-    for (scope, target) in wanted {
-        let (names, name) = match target {
-            Target::Goods(id) => (&mut ids, id),
-            Target::Group(group) => (&mut groups, group),
-        };
-        names.scopes.push(scope.as_str().to_owned());
-        names.names.push(name.to_string());
-    }
+    let (ids, groups) = Names::of(wanted);
     for goods in lock::goods(&mut *db, &ids, &groups).await? {
         let named = (goods.scope.clone(), Target::Goods(goods.goods_id.clone()));
         state.names.insert(named, goods.row);
@@ -59,7 +51,7 @@ async fn lock_goods(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> R
 }
 
 /// A redeem wants one goods row; a verify, the client's own group and the sponsored one of that name.
-fn targets(job: &Job) -> Vec<(Scope, Target)> {
+pub(super) fn targets(job: &Job) -> Vec<(Scope, Target)> {
     match &job.request {
         Ok(Request::Redeem(redeem)) => vec![(redeem.scope.clone(), redeem.target.clone())],
         Ok(Request::Verify(verify)) => {
@@ -83,8 +75,8 @@ async fn lock_players(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
             _ => others.insert(player),
         };
     }
-    let others = columns(others.difference(&paying));
-    let paying = columns(paying.iter());
+    let others = Players::of(others.difference(&paying));
+    let paying = Players::of(paying.iter());
     let mut rows: Vec<BalanceRow> = Vec::new();
     if !paying.players.is_empty() {
         rows.extend(lock::balances(&mut *db, &paying).await?);
@@ -97,11 +89,6 @@ async fn lock_players(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
         state.players.entry(player).or_default().insert(asset, amount);
     }
     Ok(())
-}
-
-fn columns<'a>(players: impl Iterator<Item = &'a Player>) -> Players {
-    let (clients, players) = players.map(|(c, p)| (c.to_string(), p.to_string())).unzip();
-    Players { clients, players }
 }
 
 async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {

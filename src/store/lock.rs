@@ -6,6 +6,8 @@
 use super::error::{Result, StoreError};
 use crate::domain::goods::{Asset, Goods, Scope};
 use crate::domain::id::{ClientId, Id};
+use crate::domain::request::Target;
+use crate::domain::state::Player;
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
@@ -18,6 +20,22 @@ pub struct Names {
     pub names: Vec<String>,
 }
 
+impl Names {
+    /// Goods ids, and groups.
+    pub(super) fn of(targets: impl IntoIterator<Item = (Scope, Target)>) -> (Self, Self) {
+        let (mut ids, mut groups) = (Self::default(), Self::default());
+        for (scope, target) in targets {
+            let (names, name) = match target {
+                Target::Goods(id) => (&mut ids, id),
+                Target::Group(group) => (&mut groups, group),
+            };
+            names.scopes.push(scope.as_str().to_owned());
+            names.names.push(name.to_string());
+        }
+        (ids, groups)
+    }
+}
+
 /// Players, as two columns.
 #[derive(Debug, Default)]
 pub struct Players {
@@ -25,6 +43,14 @@ pub struct Players {
     pub clients: Vec<String>,
     /// Player ids.
     pub players: Vec<String>,
+}
+
+impl Players {
+    pub(super) fn of<'a>(players: impl IntoIterator<Item = &'a Player>) -> Self {
+        let columns = players.into_iter().map(|(c, p)| (c.to_string(), p.to_string()));
+        let (clients, players) = columns.unzip();
+        Self { clients, players }
+    }
 }
 
 /// One row of what a player owns.

@@ -6,7 +6,8 @@
 //! but the ledger as it was before it waited for the lock, and would miss a twin's answer.
 //!
 //! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
-//! an HTTP handler): the driver would hand the connection on with that transaction still open.
+//! an HTTP handler): the driver would hand the connection on with that transaction still open. The
+//! one exception closes its connection: [`crate::worker::attempt`].
 
 pub mod audit;
 pub mod books;
@@ -14,6 +15,7 @@ pub mod branches;
 pub mod clients;
 pub mod dead;
 pub mod error;
+pub mod held;
 pub mod imports;
 pub mod ledger;
 pub mod load;
@@ -24,8 +26,9 @@ pub mod pools;
 pub use error::{Fault, Result, StoreError};
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::time::Duration;
 
 /// The migrations, built in.
@@ -34,8 +37,9 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Longest wait for a connection; the pools are large enough that only an outage makes one wait.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Longest wait for the answer to one statement, which the server itself gives 5 s: a connection that
-/// was lost without a word (a failover, a forgetful firewall) would be waited on for ever.
+/// Longest wait for the answer to one statement, which the server itself gives 5 s, or for a whole
+/// batch, which takes a tenth of a second: a connection that was lost without a word (a failover, a
+/// forgetful firewall) would be waited on for ever.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who opens the pool: what their sessions may do, and for how long.
@@ -56,7 +60,8 @@ impl Role {
             // its indexes: given 500 keys, the planner would hash a whole table of 100,000 balances.
             Role::Worker => &[
                 ("statement_timeout", "5s"),
-                ("lock_timeout", "5s"),
+                // Less than a statement has, or it would never be the lock that is named as the cause.
+                ("lock_timeout", "2s"),
                 ("idle_in_transaction_session_timeout", "5s"),
                 ("plan_cache_mode", "force_generic_plan"),
                 ("enable_hashjoin", "off"),
@@ -86,7 +91,15 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
     Ok(PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|db, _| Box::pin(answers(db)))
         .connect_lazy_with(options))
+}
+
+/// Whether a session that comes back still answers. The pool asks as well, but would wait for ever and
+/// lend the place to nobody else: a few lost lines, and there would be no session left.
+async fn answers(db: &mut PgConnection) -> sqlx::Result<bool> {
+    let silent = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(ACQUIRE_TIMEOUT, db.ping()).await.map_err(|_| silent())?.map(|()| true)
 }
 
 /// Brings the schema to the version that this binary was built with.
@@ -97,7 +110,8 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     Ok(MIGRATIONS.run(pool).await?)
 }
 
-/// Bounds one statement outside of a transaction.
+/// Bounds one statement outside of a transaction; or a transaction on a connection that is closed when
+/// its time is over.
 ///
 /// # Errors
 /// [`StoreError::Silent`], or as the statement has it.

@@ -7,6 +7,7 @@ use crate::domain::outcome::Outcome;
 use crate::store::persist::Entry;
 use crate::store::{self, StoreError};
 use crate::wire::answer;
+use sqlx::{Connection as _, PgConnection};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -27,21 +28,34 @@ pub struct Answer {
 /// # Errors
 /// The caller decides by [`StoreError::fault`] what to do.
 pub async fn attempt(context: Arc<Context>, jobs: Arc<[Job]>) -> Result<Vec<Answer>, StoreError> {
-    let mut db = context.store.begin().await?;
-    let mut state = store::load::load(&mut db, &jobs).await?;
+    let mut db = context.store.acquire().await?;
+    let decided = store::in_time(in_transaction(&mut db, &context, &jobs)).await;
+    if decided.as_ref().is_err_and(StoreError::spoils_session) {
+        db.close_on_drop();
+    }
+    decided
+}
+
+async fn in_transaction(
+    db: &mut PgConnection,
+    context: &Context,
+    jobs: &[Job],
+) -> Result<Vec<Answer>, StoreError> {
+    let mut db = db.begin().await?;
+    let mut state = store::load::load(&mut db, jobs).await?;
 
     let rules = context.rules();
-    let (verdicts, changes) = decide(&jobs, &mut state, &rules);
+    let (verdicts, changes) = decide(jobs, &mut state, &rules);
 
-    let bodies = render(&jobs, &verdicts, rules.now);
-    let entries = entries(&jobs, &verdicts, &bodies);
+    let bodies = render(jobs, &verdicts, rules.now);
+    let entries = entries(jobs, &verdicts, &bodies);
     store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
     db.commit().await?;
 
     for entry in &entries {
         count(entry.job, entry.outcome, rules.now);
     }
-    Ok(answers(&jobs, &verdicts, &bodies, rules.now))
+    Ok(answers(jobs, &verdicts, &bodies, rules.now))
 }
 
 /// The result of each job that was decided just now.

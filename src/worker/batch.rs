@@ -1,9 +1,11 @@
 //! Gathering: take what has arrived, up to a bound, and wait for no more. A lone job is not
 //! delayed, and a flood is handled hundreds at a time.
 
+use super::attempt::Answer;
+use super::publish::Parcel;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
-use crate::broker::{self, BrokerError};
+use crate::broker::{self, BrokerError, letters};
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
 use std::future::poll_fn;
@@ -43,6 +45,21 @@ impl Item {
             Err(undecodable) => Asks::Nothing(undecodable),
         };
         Self { received, asks }
+    }
+
+    /// The job that is to be decided, if it is one.
+    pub fn job(&self) -> Option<&Job> {
+        match &self.asks {
+            Asks::Job(job) => Some(job),
+            Asks::Overdue(_) | Asks::Nothing(_) => None,
+        }
+    }
+
+    /// The answer to it, to be published.
+    pub fn result(&self, answer: &Answer) -> Option<Parcel> {
+        let (Asks::Job(job) | Asks::Overdue(job)) = &self.asks else { return None };
+        let letter = letters::result(&self.received, job, &answer.body, answer.is_replayed);
+        Some(Parcel { tag: self.received.tag, letter, is_dead: false })
     }
 
     /// Seen before: whatever ended that attempt, it shall take no neighbour along.

@@ -1,17 +1,16 @@
 //! One lane: a consumer, the database, a publisher, and the supervisor that begins anew.
 
 use super::Context;
-use super::attempt::Answer;
 use super::batch::{Asks, Gatherer, Item};
 use super::process::{self, Processed};
 use super::publish::{Parcel, publish};
+use super::suspects::Suspects;
+use super::undertaker::Undertaker;
+use super::waiting::Waiting;
 use crate::broker::consumer::Consumer;
-use crate::broker::letters;
 use crate::broker::publisher::Publisher;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
-use crate::store;
-use crate::wire::request::Known;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,8 +22,11 @@ use tokio_util::sync::CancellationToken;
 const BATCHES_AHEAD: usize = 3;
 /// How long a stopping lane works off what it has been sent, before it leaves the rest to others.
 const DRAIN_MAX: Duration = Duration::from_secs(4);
-/// How long suspects wait for company that could prove them guilty.
-const SUSPECT_PAUSE: Duration = Duration::from_secs(1);
+/// How long nothing must come before a lane believes that nothing will.
+const IDLE: Duration = Duration::from_millis(250);
+/// Most consumers that a lane opens on top of one another, each when all that was sent ahead to those
+/// before waits for rows that others hold.
+const CONSUMERS_MAX: usize = 10;
 
 /// Runs sessions until told to stop.
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
@@ -74,8 +76,10 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
         consumer,
         gatherer: Gatherer::new(settings.batch_max),
         prefetch,
-        can_note: true,
-        suspects: Vec::new(),
+        consumers: 1,
+        undertaker: Undertaker::new(Arc::clone(context)),
+        suspects: Suspects::none(),
+        waiting: Waiting::default(),
         sender,
         publishing,
     };
@@ -87,12 +91,13 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
-    /// Deliveries sent ahead.
+    /// Deliveries sent ahead to one consumer.
     prefetch: u16,
-    /// Whether the database takes notes of dead jobs, as far as is known in this batch.
-    can_note: bool,
-    /// Jobs that failed alone while no other job committed, or that the ledger could not be asked about.
-    suspects: Vec<Item>,
+    /// Consumers of each queue, one after another; each has let its deliveries wait for held rows.
+    consumers: usize,
+    undertaker: Undertaker,
+    suspects: Suspects,
+    waiting: Waiting,
     sender: mpsc::Sender<Vec<Parcel>>,
     publishing: JoinHandle<Result<()>>,
 }
@@ -103,15 +108,37 @@ impl Lane {
         self.take_first(stop).await?;
         self.consumer.consume(self.prefetch).await?;
         loop {
-            let batch = tokio::select! {
-                batch = self.gatherer.gather(&mut self.consumer) => batch?,
-                () = tokio::time::sleep(SUSPECT_PAUSE), if !self.suspects.is_empty() => Vec::new(),
+            tokio::select! {
+                batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
+                done = self.waiting.outcome(&self.context, stop), if !self.waiting.is_empty() => {
+                    self.hand_on(done, Vec::new()).await;
+                }
+                () = self.suspects.due(), if !self.suspects.is_empty() => {
+                    let suspects = self.suspects.take();
+                    self.process(suspects, stop).await?;
+                }
+                () = tokio::time::sleep(IDLE), if self.is_crowded() => self.widen().await?,
                 () = stop.cancelled() => break,
                 () = self.sender.closed() => return Ok(()),
-            };
-            self.process(batch, stop).await?;
+            }
         }
         self.drain(stop).await
+    }
+
+    /// Whether the deliveries sent ahead may all be waiting for held rows.
+    fn is_crowded(&self) -> bool {
+        let ahead = usize::from(self.prefetch) * self.consumers;
+        self.consumers < CONSUMERS_MAX && self.waiting.len() > ahead / 2
+    }
+
+    /// Nothing came for a while, though more may be there: those who wait shall not keep others out.
+    async fn widen(&mut self) -> Result<()> {
+        self.consumers += 1;
+        tracing::warn!(
+            waiting = self.waiting.len(),
+            "jobs that wait for held rows fill what is sent ahead: more is taken"
+        );
+        self.consumer.consume_anew(self.prefetch).await
     }
 
     /// One delivery to begin with, all the way to its settlement, before more is sent ahead: if it is
@@ -120,7 +147,7 @@ impl Lane {
         let settler = self.consumer.settler();
         for received in self.consumer.first().await? {
             self.process(vec![Item::read(received)], stop).await?;
-            if self.suspects.is_empty() {
+            if self.suspects.is_empty() && self.waiting.is_empty() {
                 tokio::select! {
                     () = settler.came_through() => {}
                     () = self.sender.closed() => {}
@@ -139,9 +166,14 @@ impl Lane {
         while Instant::now() < deadline {
             match timeout_at(deadline, self.gatherer.gather(&mut self.consumer)).await {
                 Ok(Ok(batch)) => self.process(batch, stop).await?,
-                Ok(Err(BrokerError::ConsumerEnded)) | Err(_) => return Ok(()),
+                Ok(Err(BrokerError::ConsumerEnded)) | Err(_) => break,
                 Ok(Err(error)) => return Err(error),
             }
+        }
+        while let Ok(done) = timeout_at(deadline, self.waiting.outcome(&self.context, stop)).await
+            && !done.is_empty()
+        {
+            self.hand_on(done, Vec::new()).await;
         }
         Ok(())
     }
@@ -159,94 +191,63 @@ impl Lane {
     }
 
     /// One batch: decide what can be decided, and hand on what has to be published.
-    async fn process(&mut self, mut batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
-        batch.append(&mut self.suspects);
-        self.can_note = true;
+    async fn process(&mut self, batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
+        self.undertaker.hopes_anew();
         let mut parcels = Vec::with_capacity(batch.len());
         let (mut jobs, mut items) = (Vec::new(), Vec::new());
         for item in batch {
+            let Some(item) = self.waiting.admit(item) else { continue };
             match &item.asks {
                 Asks::Job(job) => {
                     jobs.push(job.clone());
                     items.push(item);
                 }
-                Asks::Overdue(_) => parcels.extend(self.last_word(item).await),
+                Asks::Overdue(_) => match self.undertaker.last_word(item).await {
+                    Ok(parcel) => parcels.extend(parcel),
+                    Err(item) => self.suspects.wait(item),
+                },
                 Asks::Nothing(undecodable) => {
                     let reason = undecodable.reason.clone();
-                    parcels.extend(self.bury(item, "undecodable", &reason).await);
+                    match self.undertaker.bury(item, "undecodable", &reason).await {
+                        Ok(parcel) => parcels.push(parcel),
+                        Err(item) => self.suspects.wait(item),
+                    }
                 }
             }
         }
-        let processed = process::process(&self.context, jobs, stop).await;
-        for (item, processed) in items.into_iter().zip(processed) {
-            match processed {
-                Processed::Answered(answer) => parcels.extend(result(&item, &answer)),
-                Processed::Poison(error) => parcels.extend(self.bury(item, "poison", &error).await),
-                Processed::Suspect(error) => {
-                    tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
-                    self.suspects.push(item);
-                }
-                Processed::Abandoned => {}
-            }
-        }
-        if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
-            tracing::debug!("the publisher has ended; its error ends the session");
-        }
+        let proof = self.suspects.proof;
+        let outcomes = process::process(&self.context, jobs, proof, stop).await;
+        self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
         Ok(())
     }
 
-    /// Tried too often: answered if it was decided after all, else put aside. While the ledger can't
-    /// be asked, it waits.
-    async fn last_word(&mut self, item: Item) -> Option<Parcel> {
-        let Asks::Overdue(job) = &item.asks else { return None };
-        match process::look_up(&self.context, job).await {
-            Ok(Some(answer)) => result(&item, &answer),
-            Ok(None) => {
-                let attempts = item.received.attempts;
-                let reason = format!("delivered {attempts} times without a decision");
-                self.bury(item, "attempts", &reason).await
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
-                self.suspects.push(item);
-                None
-            }
-        }
-    }
-
-    /// A dead letter; its job's status says so from here on. While that can't be noted, it waits.
-    async fn bury(&mut self, item: Item, kind: &'static str, reason: &str) -> Option<Parcel> {
-        let known = match &item.asks {
-            Asks::Job(job) | Asks::Overdue(job) => Some(Known::of(job)),
-            Asks::Nothing(undecodable) => undecodable.known.clone(),
-        };
-        if let Some(known) = &known
-            && !self.note(known, reason).await
-        {
-            self.suspects.push(item);
-            return None;
-        }
-        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
-        tracing::warn!(kind, reason, "a message goes to the dead queue");
-        let letter = letters::dead(&item.received, known.as_ref(), reason);
-        Some(Parcel { tag: item.received.tag, letter, is_dead: true })
-    }
-
-    async fn note(&mut self, known: &Known, reason: &str) -> bool {
-        let Known { client, key, job_id, .. } = known;
-        if self.can_note {
-            let noting = store::dead::insert(&self.context.store, client, *key, job_id, reason);
-            if let Err(error) = store::in_time(noting).await {
-                tracing::warn!(%error, "dead jobs can't be noted yet");
-                self.can_note = false;
+    /// Each job where its outcome leads it; answers and dead letters to the publisher.
+    async fn hand_on(&mut self, outcomes: Vec<(Item, Processed)>, mut parcels: Vec<Parcel>) {
+        for (item, outcome) in outcomes {
+            match outcome {
+                Processed::Answered(answer) => {
+                    self.suspects.proof |= answer.is_effective;
+                    parcels.extend(item.result(&answer));
+                }
+                Processed::Poison(error) => {
+                    match self.undertaker.bury_poisoned(item, &error).await {
+                        Ok(parcel) => parcels.push(parcel),
+                        Err(item) => self.suspects.wait(item),
+                    }
+                }
+                Processed::Suspect(error) => {
+                    tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
+                    self.suspects.add(item);
+                }
+                Processed::Waits(held) => self.waiting.hold(item, &held),
+                Processed::Abandoned => {}
             }
         }
-        self.can_note
+        let aside = metrics::gauge!("redeemq_jobs_aside", "why" => "held");
+        aside.set(self.waiting.len() as f64);
+        metrics::gauge!("redeemq_jobs_aside", "why" => "suspect").set(self.suspects.len() as f64);
+        if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
+            tracing::debug!("the publisher has ended; its error ends the session");
+        }
     }
-}
-
-fn result(item: &Item, answer: &Answer) -> Option<Parcel> {
-    let (Asks::Job(job) | Asks::Overdue(job)) = &item.asks else { return None };
-    let letter = letters::result(&item.received, job, &answer.body, answer.is_replayed);
-    Some(Parcel { tag: item.received.tag, letter, is_dead: false })
 }

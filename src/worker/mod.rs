@@ -8,14 +8,19 @@
 //! half-way is delivered again, found in the ledger, and its stored answer is published again.
 //!
 //! What happens on failure: [`process`] sorts database errors (an outage waits, a job's own fault is
-//! isolated, a fault of deployment pauses and alarms); any broker fault ends the [`lane`]'s session,
+//! isolated, a fault of deployment pauses and alarms), [`waiting`] holds the jobs that need a row which
+//! somebody else holds, [`suspects`] those that may be at fault, and [`undertaker`] buries; any broker fault ends the [`lane`]'s session,
 //! and a new one begins with new connections.
 
 pub mod attempt;
 pub mod batch;
 pub mod lane;
+pub mod parts;
 pub mod process;
 pub mod publish;
+pub mod suspects;
+pub mod undertaker;
+pub mod waiting;
 
 use crate::broker;
 use crate::domain::decide::Rules;

@@ -2,9 +2,10 @@
 //!
 //! | error | what happens |
 //! |---|---|
-//! | outage, deadlock, timeout | the same batch again, after a pause that grows to a second |
+//! | outage, deadlock | the same batch again, after a pause that grows to a second |
 //! | a twin stored by another worker meanwhile | the same batch again, at once |
-//! | a panic, a data or constraint error | the batch is split until the culprit stands alone |
+//! | a timeout | the jobs that need a row which somebody else holds step aside, to wait for it beside the others; if none is held, the batch was too big, and is halved |
+//! | a panic, a data or constraint error | the batch is halved until the culprit stands alone |
 //! | anything else (missing column, read-only, full disk) | the lane pauses, alarms, and tries on |
 //!
 //! A culprit is poison only if it fails again after another job has got something (a refusal touches
@@ -13,16 +14,15 @@
 
 use super::Context;
 use super::attempt::{Answer, attempt};
+use super::parts::{Part, Parts};
 use crate::domain::job::Job;
 use crate::retry::Pauses;
+use crate::store::held::{self, Held};
 use crate::store::{self, Fault, StoreError};
 use crate::wire::answer;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// Longest time that an attempt may take without a word: several times the statements' own limit.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What became of one job in the database.
 #[derive(Debug)]
@@ -33,46 +33,45 @@ pub enum Processed {
     Poison(String),
     /// The same, but no other job has got anything meanwhile: not yet proven to be its own fault.
     Suspect(String),
+    /// Somebody else holds what it needs.
+    Waits(Held),
     /// We are stopping, and the database is away: somebody else will decide it.
     Abandoned,
 }
 
-/// Processes a batch until each job of it has an answer or a reason.
+/// Processes a batch until each job of it has an answer or a reason. `committed` is whether any other
+/// job has got something since suspects among these failed.
 pub async fn process(
     context: &Arc<Context>,
     jobs: Vec<Job>,
+    mut committed: bool,
     stop: &CancellationToken,
 ) -> Vec<Processed> {
-    let mut done: Vec<Option<Processed>> = jobs.iter().map(|_| None).collect();
-    let mut suspects: Vec<(usize, Arc<[Job]>, String)> = Vec::new();
-    let mut committed = false;
-    let mut parts = vec![(0, jobs)];
-    while let Some((first, part)) = parts.pop().filter(|(_, part)| !part.is_empty()) {
-        let part: Arc<[Job]> = part.into();
-        match persistently(context, &part, stop).await {
+    let mut suspects: Vec<(Part, String)> = Vec::new();
+    let mut parts = Parts::of(jobs);
+    while let Some(part) = parts.next_part() {
+        match persistently(context, &part.jobs, stop).await {
             Ok(answers) => {
                 committed |= answers.iter().any(|answer| answer.is_effective);
-                for (i, answer) in answers.into_iter().enumerate() {
-                    done[first + i] = Some(Processed::Answered(answer));
-                }
+                parts.done(&part, answers.into_iter().map(Processed::Answered));
             }
             Err(Stuck::Stopping) => {}
-            Err(Stuck::OfJob(error)) if part.len() == 1 => suspects.push((first, part, error)),
+            Err(Stuck::OfJob(error)) if part.jobs.len() == 1 => suspects.push((part, error)),
             Err(Stuck::OfJob(_)) => {
                 metrics::counter!("redeemq_batches_split_total").increment(1);
-                let (left, right) = part.split_at(part.len() / 2);
-                parts.push((first + left.len(), right.to_vec()));
-                parts.push((first, left.to_vec()));
+                parts.halve(part);
             }
+            Err(Stuck::Stalled(held)) => parts.stalled(part, held),
         }
     }
-    for (place, job, error) in suspects {
-        done[place] = Some(match committed {
-            true => last_try(context, &job, stop).await,
+    for (part, error) in suspects {
+        let outcome = match committed {
+            true => last_try(context, &part.jobs, stop).await,
             false => Processed::Suspect(error),
-        });
+        };
+        parts.done(&part, std::iter::once(outcome));
     }
-    done.into_iter().map(|done| done.unwrap_or(Processed::Abandoned)).collect()
+    parts.finish()
 }
 
 /// A suspect once more, after another job has committed: it may have failed of something that was
@@ -81,6 +80,9 @@ async fn last_try(context: &Arc<Context>, job: &Arc<[Job]>, stop: &CancellationT
     match persistently(context, job, stop).await {
         Ok(mut answers) => answers.pop().map_or(Processed::Abandoned, Processed::Answered),
         Err(Stuck::OfJob(error)) => Processed::Poison(error),
+        Err(Stuck::Stalled(_)) => {
+            Processed::Waits(job.iter().flat_map(held::needs).collect::<Vec<_>>().into())
+        }
         Err(Stuck::Stopping) => Processed::Abandoned,
     }
 }
@@ -88,10 +90,12 @@ async fn last_try(context: &Arc<Context>, job: &Arc<[Job]>, stop: &CancellationT
 enum Stuck {
     /// A job of the part is to blame.
     OfJob(String),
+    /// It took too long, and this is held by somebody else.
+    Stalled(Vec<Held>),
     Stopping,
 }
 
-/// Tries until it commits or a job is to blame.
+/// Tries until it commits, or a job is to blame, or it takes too long.
 async fn persistently(
     context: &Arc<Context>,
     jobs: &Arc<[Job]>,
@@ -103,10 +107,7 @@ async fn persistently(
         let begun = Instant::now();
         // Of its own task: a panic ends it and not the lane, and nothing can drop it half-way.
         let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs)));
-        // A database that is gone without a word leaves its connection waiting for minutes. That
-        // attempt is left to itself: should it commit after all, the next one finds it in the ledger.
-        let attempt = tokio::time::timeout(SILENCE_MAX, attempt);
-        let error = match attempt.await.unwrap_or(Ok(Err(StoreError::Silent))) {
+        let mut error = match attempt.await {
             Ok(Ok(answers)) => {
                 metrics::histogram!("redeemq_batch_seconds").record(begun.elapsed().as_secs_f64());
                 metrics::histogram!("redeemq_batch_jobs").record(jobs.len() as f64);
@@ -116,31 +117,52 @@ async fn persistently(
             Ok(Err(error)) => error,
             Err(panic) => return Err(Stuck::OfJob(format!("panic while deciding: {panic}"))),
         };
-        let fault = error.fault();
-        let kind = match fault {
-            Fault::Again => "twin",
+        count(error.fault());
+        match error.fault() {
+            Fault::Again => continue,
             Fault::OfJob => return Err(Stuck::OfJob(error.to_string())),
-            Fault::Transient => "transient",
-            Fault::OfDeployment => "deployment",
-        };
-        metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
-        if fault == Fault::Again {
-            continue;
+            Fault::Stalled => {
+                match store::in_time(held::held(&context.store, jobs)).await {
+                    Ok(held) => return Err(stalled(&error, jobs.len(), held)),
+                    // It is not a row, then: it is the database.
+                    Err(worse) => error = worse,
+                }
+            }
+            Fault::Transient | Fault::OfDeployment => {}
         }
         metrics::gauge!("redeemq_lane_paused").set(1.0);
         if !alarmed {
-            alarm(fault, &error, jobs.len());
+            alarm(&error, jobs.len());
             alarmed = true;
         }
+        let pause = pauses.draw();
+        tracing::debug!(%error, pause_ms = pause.as_millis(), "the batch is tried again after a pause");
         tokio::select! {
-            () = tokio::time::sleep(pauses.draw()) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return Err(Stuck::Stopping),
         }
     }
 }
 
-fn alarm(fault: Fault, error: &StoreError, jobs: usize) {
-    if fault == Fault::OfDeployment {
+fn count(fault: Fault) {
+    let kind = match fault {
+        Fault::Again => "twin",
+        Fault::Transient => "transient",
+        Fault::Stalled => "stalled",
+        Fault::OfJob => "job",
+        Fault::OfDeployment => "deployment",
+    };
+    metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
+}
+
+fn stalled(error: &StoreError, jobs: usize, held: Vec<Held>) -> Stuck {
+    let held_rows = held.len();
+    tracing::warn!(%error, jobs, held_rows, "a batch was not done in time: what is held by others is waited for aside");
+    Stuck::Stalled(held)
+}
+
+fn alarm(error: &StoreError, jobs: usize) {
+    if error.fault() == Fault::OfDeployment {
         tracing::error!(%error, jobs, "the database refuses every batch: mend it; jobs wait and nothing is lost");
     } else {
         tracing::warn!(%error, jobs, "the database is away or busy: the batch is tried again");

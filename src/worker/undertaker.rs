@@ -1,0 +1,120 @@
+//! What can't be decided is put aside: into the dead queue, with a note for whoever asks for its
+//! status.
+
+use super::Context;
+use super::batch::{Asks, Item};
+use super::process;
+use super::publish::Parcel;
+use crate::broker::letters;
+use crate::store;
+use crate::wire::request::Known;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Poisonous jobs that a worker buries within [`PERIOD`]. More of them are rather a fault of the
+/// deployment that looks like theirs: they wait for it to be mended.
+const POISON_MAX: usize = 10;
+/// See [`POISON_MAX`].
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Buries, as long as the database takes notes of it.
+pub struct Undertaker {
+    context: Arc<Context>,
+    /// Whether the database takes notes of dead jobs, as far as is known in this batch.
+    can_note: bool,
+    /// When the last poisonous jobs were buried, the oldest first.
+    poisoned: VecDeque<Instant>,
+    alarmed_at: Option<Instant>,
+}
+
+impl Undertaker {
+    /// With no funeral behind it.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context, can_note: true, poisoned: VecDeque::new(), alarmed_at: None }
+    }
+
+    /// Another batch: the database may take notes again.
+    pub fn hopes_anew(&mut self) {
+        self.can_note = true;
+    }
+
+    /// Tried too often: answered if it was decided after all, else put aside.
+    ///
+    /// # Errors
+    /// Gives it back while the ledger can't be asked.
+    pub async fn last_word(&mut self, item: Item) -> Result<Option<Parcel>, Item> {
+        let Asks::Overdue(job) = &item.asks else { return Ok(None) };
+        match process::look_up(&self.context, job).await {
+            Ok(Some(answer)) => Ok(item.result(&answer)),
+            Ok(None) => {
+                let attempts = item.received.attempts;
+                let reason = format!("delivered {attempts} times without a decision");
+                self.bury(item, "attempts", &reason).await.map(Some)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
+                Err(item)
+            }
+        }
+    }
+
+    /// A poisonous job, unless too many died of late.
+    ///
+    /// # Errors
+    /// Gives it back while it has to wait.
+    pub async fn bury_poisoned(&mut self, item: Item, error: &str) -> Result<Parcel, Item> {
+        let now = Instant::now();
+        while self.poisoned.front().is_some_and(|at| now.duration_since(*at) > PERIOD) {
+            self.poisoned.pop_front();
+        }
+        if self.poisoned.len() >= POISON_MAX {
+            if self.alarmed_at.is_none_or(|at| now.duration_since(at) > PERIOD) {
+                self.alarmed_at = Some(now);
+                tracing::error!(%error, max = POISON_MAX, "more jobs a minute fail than are likely to be at fault themselves: look at the database; they wait and are tried again");
+            }
+            return Err(item);
+        }
+        let parcel = self.bury(item, "poison", error).await?;
+        self.poisoned.push_back(now);
+        Ok(parcel)
+    }
+
+    /// A dead letter; its job's status says so from here on.
+    ///
+    /// # Errors
+    /// Gives it back while that can't be noted.
+    pub async fn bury(
+        &mut self,
+        item: Item,
+        kind: &'static str,
+        reason: &str,
+    ) -> Result<Parcel, Item> {
+        let known = match &item.asks {
+            Asks::Job(job) | Asks::Overdue(job) => Some(Known::of(job)),
+            Asks::Nothing(undecodable) => undecodable.known.clone(),
+        };
+        if let Some(known) = &known
+            && !self.note(known, reason).await
+        {
+            return Err(item);
+        }
+        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
+        tracing::warn!(kind, reason, "a message goes to the dead queue");
+        let letter = letters::dead(&item.received, known.as_ref(), reason);
+        Ok(Parcel { tag: item.received.tag, letter, is_dead: true })
+    }
+
+    async fn note(&mut self, known: &Known, reason: &str) -> bool {
+        let Known { client, key, job_id, .. } = known;
+        if self.can_note {
+            let noting = store::dead::insert(&self.context.store, client, *key, job_id, reason);
+            if let Err(error) = store::in_time(noting).await {
+                tracing::warn!(%error, "dead jobs can't be noted yet");
+                self.can_note = false;
+            }
+        }
+        self.can_note
+    }
+}
