@@ -2,6 +2,7 @@
 //! delayed, and a flood is handled hundreds at a time.
 
 use super::attempt::Answer;
+use super::dubious::Dubious;
 use super::publish::Parcel;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
@@ -87,6 +88,8 @@ pub struct Gatherer {
     jobs_max: usize,
     /// Taken from the consumer, but not fit for the batch before.
     next: Option<Item>,
+    /// Taken from the consumer, to be tried after all others.
+    dubious: Dubious,
     /// The end of the consumer, met while there was still a batch to return.
     ended: Option<BrokerError>,
 }
@@ -94,23 +97,34 @@ pub struct Gatherer {
 impl Gatherer {
     /// With a bound on the jobs of a batch.
     pub fn new(jobs_max: usize) -> Self {
-        Self { jobs_max: jobs_max.max(1), next: None, ended: None }
+        Self { jobs_max: jobs_max.max(1), next: None, dubious: Dubious::none(), ended: None }
     }
 
     /// Waits for the first delivery, then takes along what else has arrived. Dropping the future
-    /// loses nothing: it is pending only while it holds nothing.
+    /// loses nothing: it is pending only while it holds nothing. What is dubious comes after all else.
     ///
     /// # Errors
     /// When the consumer is done for; what was gathered before is returned first.
     pub async fn gather(&mut self, consumer: &mut Consumer) -> broker::Result<Vec<Item>> {
         poll_fn(|cx| {
+            if let Some(item) = self.dubious.take_overdue() {
+                return Poll::Ready(Ok(vec![item]));
+            }
             let mut batch: Vec<Item> = Vec::new();
             let mut units = 0;
             while batch.len() < self.jobs_max {
                 let item = match self.poll_item(consumer, cx) {
                     Poll::Ready(Ok(item)) => item,
-                    Poll::Ready(Err(error)) if batch.is_empty() => return Poll::Ready(Err(error)),
-                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    Poll::Ready(Err(error)) if batch.is_empty() => {
+                        let Some(item) = self.dubious.take() else {
+                            return Poll::Ready(Err(error));
+                        };
+                        self.ended = Some(error);
+                        return Poll::Ready(Ok(vec![item]));
+                    }
+                    Poll::Pending if batch.is_empty() => {
+                        return self.dubious.poll_quiet(cx).map(|item| Ok(vec![item]));
+                    }
                     Poll::Ready(Err(error)) => {
                         self.ended = Some(error);
                         break;
@@ -146,6 +160,16 @@ impl Gatherer {
         if let Some(error) = self.ended.take() {
             return Poll::Ready(Err(error));
         }
-        consumer.poll_next(cx).map(|received| received.map(Item::read))
+        loop {
+            match consumer.poll_next(cx) {
+                Poll::Ready(Ok(received)) => {
+                    if let Some(item) = self.dubious.admit(Item::read(received)) {
+                        return Poll::Ready(Ok(item));
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
     }
 }

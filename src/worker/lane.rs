@@ -43,7 +43,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
             pauses.reset();
         }
         let pause = pauses.draw();
-        tracing::warn!(%error, pause_ms = pause.as_millis(), "the lane lost its broker and will reconnect");
+        tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "the lane lost its broker and will reconnect");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}

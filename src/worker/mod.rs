@@ -14,6 +14,7 @@
 
 pub mod attempt;
 pub mod batch;
+pub mod dubious;
 pub mod lane;
 pub mod parts;
 pub mod process;

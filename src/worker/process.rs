@@ -136,7 +136,7 @@ async fn persistently(
             alarmed = true;
         }
         let pause = pauses.draw();
-        tracing::debug!(%error, pause_ms = pause.as_millis(), "the batch is tried again after a pause");
+        tracing::debug!(%error, pause_ms = pause.as_millis() as u64, "the batch is tried again after a pause");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return Err(Stuck::Stopping),

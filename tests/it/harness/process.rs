@@ -93,6 +93,13 @@ impl Process {
         }
     }
 
+    /// A field of all entries with this message, in their order.
+    pub fn all_logged(&self, message: &str, field: &str) -> Vec<Value> {
+        let log = self.log.lock().expect("the log");
+        let entries = log.iter().filter(|entry| entry["fields"]["message"] == message);
+        entries.map(|entry| entry["fields"][field].clone()).collect()
+    }
+
     /// Its whole log.
     pub fn text(&self) -> String {
         let log = self.log.lock().expect("the log");

@@ -155,6 +155,35 @@ impl Site {
         Caller::with_minted_token(process, client, row)
     }
 
+    /// Does something to the database behind the service's back.
+    pub async fn tamper(&self, sql: &str) {
+        self.store.execute(AssertSqlSafe(sql.to_owned())).await.expect(sql);
+    }
+
+    /// The same from outside of this database, one statement after the other.
+    pub async fn administer(&self, statements: &[String]) {
+        let mut db = maintenance().await;
+        for sql in statements {
+            db.execute(AssertSqlSafe(sql.clone())).await.expect(sql);
+        }
+    }
+
+    /// All that the books say, a row a line.
+    pub async fn books(&self) -> Vec<String> {
+        sqlx::query_scalar(
+            "select 'ledger' || l::text from ledger l
+             union all select 'goods' || g::text from goods g
+             union all select 'balance' || b::text from balance b
+             union all select 'coupon' || c::text from coupon c
+             union all select 'player_usage' || u::text from player_usage u
+             union all select 'client_usage' || u::text from client_usage u
+             union all select 'pin_failure' || f::text from pin_failure f order by 1",
+        )
+        .fetch_all(&self.store)
+        .await
+        .expect("the books")
+    }
+
     /// One number from the books.
     pub async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar::<_, Option<i64>>(sql)

@@ -14,8 +14,12 @@ pub struct Tally {
 impl Tally {
     /// Of these jobs; a job that is published twice is one job.
     pub fn of(jobs: &[Request]) -> Self {
-        let missing = jobs.iter().map(Request::job_id).collect();
-        Self { results: HashMap::new(), missing }
+        Self::of_ids(jobs.iter().map(Request::job_id))
+    }
+
+    /// Of jobs that came over HTTP.
+    pub fn of_ids(job_ids: impl IntoIterator<Item = String>) -> Self {
+        Self { results: HashMap::new(), missing: job_ids.into_iter().collect() }
     }
 
     /// Reads until no more than so many jobs lack an answer.
