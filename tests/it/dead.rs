@@ -231,3 +231,67 @@ async fn a_job_that_dies_again_when_replayed_still_reads_as_dead() {
     assert_eq!(ids(&site.json(&["dead", "list"])), [request.job_id()]);
     site.close().await;
 }
+
+#[tokio::test]
+async fn replaying_what_was_decided_changes_nothing_in_the_books() {
+    let (site, _process, bench, mut results) = with_worker().await;
+    site.goods(
+        "acme",
+        "goods_id,name,group,quantity,per_player,per_client,price\n\
+         cap,Cap,,9,3,5,point=10;badge:gold=1\nfilm,Film,cinema,,2,,custom:gem=1\n",
+    );
+    site.coupons("acme", "cinema", "code\nA\nB\n");
+    let redeem = |operation, params: Value| Request::new("acme", operation, &params);
+    let jobs = [
+        redeem("goods", json!({"goods_id": "cap", "player_id": "p1", "amount": 2})),
+        redeem("goods", json!({"goods_id": "cap", "player_id": "p1", "amount": 2})),
+        redeem("goods_group", json!({"group": "cinema", "player_id": "p1", "amount": 1})),
+        redeem("goods", json!({"goods_id": "cap", "player_id": "nobody", "amount": 1})),
+        redeem(
+            "verify",
+            json!({"goods_group": "cinema", "coupon_code": "A", "pin_hashes": {"k": "0"}}),
+        ),
+    ];
+    let mut first = Vec::new();
+    for job in &jobs {
+        bench.publish(job).await;
+        first.push(results.next().await);
+    }
+    let letters: Vec<&Request> = jobs.iter().collect();
+    let books = site.books().await;
+    for how in [&["dead", "replay", "--all"][..], &["dead", "replay", "--all", "--restamp"]] {
+        bury(&bench, &letters).await;
+        assert_eq!(ids(&site.json(how)).len(), jobs.len());
+        for (first, again) in first.iter().zip(results.take(jobs.len()).await) {
+            assert_eq!((&again.body, again.is_replayed), (&first.body, true));
+        }
+        assert_eq!(site.books().await, books);
+        assert_eq!(site.json(&["dead", "list"]), json!([]));
+    }
+    let codes: Vec<&str> = first.iter().map(|result| result.code()).collect();
+    assert_eq!(codes, ["0000", "0601", "0000", "0200", "0608"]);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn letters_that_die_again_while_all_are_replayed_are_replayed_once() {
+    let (site, process, bench, _results) = with_worker().await;
+    let broken: Vec<Request> = (0..20).map(|_| mug("acme").with("v", json!(2))).collect();
+    bench.publish_all(&broken).await;
+    eventually("they are dead", async || bench.depth("redeem.dead").await == 20).await;
+    for times in 2..5 {
+        assert_eq!(ids(&site.json(&["dead", "replay", "--all"])).len(), 20);
+        eventually("they are dead again", async || {
+            process.metric("redeemq_results_total", "outcome=\"dead\"").await
+                == f64::from(20 * times)
+        })
+        .await;
+    }
+    let listed = site.json(&["dead", "list"]);
+    let mut listed = ids(&listed);
+    listed.sort_unstable();
+    let mut expected: Vec<String> = broken.iter().map(Request::job_id).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+    site.close().await;
+}

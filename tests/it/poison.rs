@@ -3,7 +3,6 @@
 
 use crate::harness::{Bench, MUG, Process, Reader, Request, Role, Site, Tally, eventually};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Executor as _};
 
 fn mug(player: usize) -> Request {
     let params = json!({"goods_id": "mug", "player_id": format!("p{player}"), "amount": 1});
@@ -15,16 +14,12 @@ async fn tampered(statements: &[&'static str]) -> (Site, Bench, Reader) {
     let site = Site::with_clients().await;
     site.goods("acme", MUG);
     for statement in statements {
-        run(&site, statement).await;
+        site.tamper(statement).await;
     }
     let bench = Bench::open(&site.amqp_url).await;
     bench.declare().await;
     let results = bench.results("#").await;
     (site, bench, results)
-}
-
-async fn run(site: &Site, sql: &'static str) {
-    site.store.execute(AssertSqlSafe(sql)).await.expect(sql);
 }
 
 /// Raises P0001, as an extension or an operator's own trigger would.
@@ -60,7 +55,7 @@ async fn a_poisonous_job_is_parted_from_its_neighbours_and_dies_alone() {
         let letter = bench.pop("redeem.dead").await.expect("the poison");
         assert_eq!(letter.body, bad.body);
         assert!(letter.header("x-redeemq-reason").contains(error));
-        assert_eq!(letter.header("x-redeemq-attempts"), "1");
+        assert_eq!(letter.header("x-redeemq-attempts"), "1", "of the twenty that it has");
         assert!(worker.terminate().await.success());
         tally.read_rest(&bench, &mut results).await;
         assert_eq!((tally.count(), tally.replayed()), (40, 0));
@@ -97,7 +92,7 @@ async fn when_all_jobs_fail_alike_none_is_dead_and_all_are_decided_once_it_is_me
     assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);
     assert_eq!(bench.depth("redeem.dead").await, 0);
 
-    run(&site, "drop trigger poison on ledger").await;
+    site.tamper("drop trigger poison on ledger").await;
     let mut tally = Tally::of(&jobs);
     tally.read_all(&bench, &mut results).await;
     assert!(worker.terminate().await.success());
@@ -129,6 +124,44 @@ async fn a_fault_that_is_mended_between_two_jobs_condemns_neither() {
 }
 
 #[tokio::test]
+async fn when_many_fail_few_are_buried_and_the_others_wait_for_the_database_to_be_mended() {
+    let for_most = "create trigger poison before insert on ledger
+        for each row when (new.player_id < 'p7') execute function raise_poison()";
+    let (site, bench, mut results) = tampered(&[RAISE, for_most]).await;
+    let jobs: Vec<Request> = (0..45).map(|job| mug(job % 9 + 1)).collect();
+    bench.publish_all(&jobs).await;
+    let worker = site.start(Role::Worker, &[]).await;
+    let mut tally = Tally::of(&jobs);
+    tally.read(&mut results, 30).await;
+    assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
+    worker.logged("more jobs a minute fail than are likely to be at fault themselves: look at the database; they wait and are tried again").await;
+
+    let aside = async || worker.metric("redeemq_jobs_aside", "suspect").await;
+    eventually("the others wait", async || aside().await == 20.0).await;
+    let failures = async || worker.metric("redeemq_batch_errors_total", "job").await;
+    let before = failures().await;
+    eventually("they are tried again", async || failures().await > before + 20.0).await;
+    // Another one comes through, so each of them could be proven guilty now.
+    let good = mug(9);
+    bench.publish(&good).await;
+    results.of(&good).await;
+    let before = failures().await;
+    eventually("they are tried again", async || failures().await > before + 20.0).await;
+    assert_eq!(bench.depth("redeem.dead").await, 10);
+
+    site.tamper("drop trigger poison on ledger").await;
+    tally.read(&mut results, 10).await;
+    eventually("nobody waits any more", async || aside().await == 0.0).await;
+    assert_eq!(worker.metric("redeemq_dead_total", "").await, 10.0);
+    site.json(&["dead", "replay", "--all"]);
+    tally.read_all(&bench, &mut results).await;
+    assert_eq!((tally.count(), tally.replayed()), (45, 0));
+    assert_eq!(site.number("select granted from goods").await, 46);
+    site.audit();
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_missing_column_pauses_the_lane_until_it_is_back() {
     let (site, bench, mut results) =
         tampered(&["alter table ledger rename column spent to gone"]).await;
@@ -145,7 +178,7 @@ async fn a_missing_column_pauses_the_lane_until_it_is_back() {
     assert_eq!(splits(&worker).await, 0.0);
     assert_eq!(bench.depth("redeem.dead").await, 0);
 
-    run(&site, "alter table ledger rename column gone to spent").await;
+    site.tamper("alter table ledger rename column gone to spent").await;
     let mut tally = Tally::of(&jobs);
     tally.read_all(&bench, &mut results).await;
     assert!(!paused().await);

@@ -1,7 +1,9 @@
 //! P7 where nobody says anything: a line that swallows everything is worse than a server that is down.
 
-use crate::harness::{Caller, Proxy, Role, Site, eventually};
+use crate::harness::{Bench, Caller, Proxy, Role, Site, eventually};
+
 use crate::outages::{MUG, SOON, assert_done, assert_unavailable, auth, mug};
+use futures_util::future::join_all;
 use serde_json::json;
 use std::time::Instant;
 
@@ -58,6 +60,61 @@ async fn a_connection_to_the_database_that_is_lost_without_a_word_holds_no_calle
         caller.post("/Redeem/goods", &mug()).await.said() == (403, "0002")
     })
     .await;
+    site.close().await;
+}
+
+#[tokio::test]
+async fn sessions_that_were_lost_without_a_word_are_replaced_at_the_ingress() {
+    let site = Site::with_clients().await;
+    let line = Proxy::before(&site.database_url).await;
+    let process = site.start(Role::Ingress, &[("DATABASE_URL", &line.url)]).await;
+    let caller = site.caller(&process, "acme").await;
+    let path = format!("/Redeem/jobs/{}", uuid::Uuid::nil());
+
+    // All the sessions that it may have.
+    let mut lock = site.store.begin().await.expect("a transaction");
+    sqlx::query("lock table ledger").execute(&mut *lock).await.expect("a lock");
+    let asked = join_all((0..8).map(|_| caller.get(&path)));
+    let losing = async {
+        site.until_waiting(8).await;
+        line.freeze();
+        lock.rollback().await.expect("let go");
+        line.lose();
+    };
+    let (answers, ()) = tokio::join!(asked, losing);
+    answers.iter().for_each(assert_unavailable);
+    eventually("the ledger can be asked again", async || caller.get(&path).await.status == 404)
+        .await;
+    site.close().await;
+}
+
+#[tokio::test]
+async fn batches_that_are_lost_without_a_word_again_and_again_leave_the_worker_its_sessions() {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let line = Proxy::before(&site.database_url).await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let worker = site.start(Role::Worker, &[("DATABASE_URL", &line.url)]).await;
+    let mut results = bench.results("#").await;
+
+    // One more than the sessions that it may have.
+    for _ in 0..5 {
+        let mut holder = site.store.begin().await.expect("a transaction");
+        sqlx::query("select from goods for update").execute(&mut *holder).await.expect("held");
+        let request = crate::harness::mug("acme");
+        bench.publish(&request).await;
+        site.until_waiting(1).await;
+        line.freeze();
+        holder.rollback().await.expect("let go");
+        line.lose();
+        let lost = Instant::now();
+        assert_eq!(results.next().await.message_id, request.job_id());
+        // Ten seconds for an answer; a noisy machine may take as long again.
+        assert!(lost.elapsed().as_secs() < 20, "{:?}", lost.elapsed());
+    }
+    assert!(worker.metric("redeemq_batch_errors_total", "stalled").await >= 5.0);
+    assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);
+    assert_eq!(site.number("select granted from goods").await, 5);
     site.close().await;
 }
 
