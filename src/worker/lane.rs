@@ -39,6 +39,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         };
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         metrics::gauge!("redeemq_lanes_consuming").set(0.0);
+        tell_aside(0, 0);
         if begun.elapsed() > Duration::from_secs(5) {
             pauses.reset();
         }
@@ -243,11 +244,14 @@ impl Lane {
                 Processed::Abandoned => {}
             }
         }
-        let aside = metrics::gauge!("redeemq_jobs_aside", "why" => "held");
-        aside.set(self.waiting.len() as f64);
-        metrics::gauge!("redeemq_jobs_aside", "why" => "suspect").set(self.suspects.len() as f64);
+        tell_aside(self.waiting.len(), self.suspects.len());
         if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
         }
     }
+}
+
+fn tell_aside(held: usize, suspects: usize) {
+    metrics::gauge!("redeemq_jobs_aside", "why" => "held").set(held as f64);
+    metrics::gauge!("redeemq_jobs_aside", "why" => "suspect").set(suspects as f64);
 }

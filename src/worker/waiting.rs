@@ -32,15 +32,16 @@ struct Room {
     number: u64,
     held: Held,
     items: VecDeque<Item>,
-    is_tried: bool,
+    /// How many of its jobs are in the database.
+    tried: usize,
     pauses: Pauses,
     due: Instant,
 }
 
 impl Waiting {
-    /// How many jobs wait here, those that are being tried not included.
+    /// How many jobs wait here, those that are being tried included.
     pub fn len(&self) -> usize {
-        self.rooms.iter().map(|room| room.items.len()).sum()
+        self.rooms.iter().map(|room| room.items.len() + room.tried).sum()
     }
 
     /// Whether nobody waits, and nothing is being tried.
@@ -71,7 +72,7 @@ impl Waiting {
             number: self.next_number,
             held: Arc::clone(held),
             items: VecDeque::from([item]),
-            is_tried: false,
+            tried: 0,
             pauses: Pauses::new(),
             due: Instant::now(),
         });
@@ -86,7 +87,7 @@ impl Waiting {
     ) -> Vec<(Item, Processed)> {
         loop {
             self.try_rooms(context, stop);
-            let due = self.rooms.iter().filter(|room| !room.is_tried).map(|room| room.due).min();
+            let due = self.rooms.iter().filter(|room| room.tried == 0).map(|room| room.due).min();
             let due = due.filter(|_| self.tries.len() < AT_ONCE && !stop.is_cancelled());
             let tried = tokio::select! {
                 Some(tried) = self.tries.join_next() => tried,
@@ -101,14 +102,14 @@ impl Waiting {
 
     fn try_rooms(&mut self, context: &Arc<Context>, stop: &CancellationToken) {
         let now = Instant::now();
-        for room in self.rooms.iter_mut().filter(|room| !room.is_tried && room.due <= now) {
+        for room in self.rooms.iter_mut().filter(|room| room.tried == 0 && room.due <= now) {
             if self.tries.len() >= AT_ONCE || stop.is_cancelled() {
                 return;
             }
             let count = room.items.len().min(context.settings.batch_max);
             let items: Vec<Item> = room.items.drain(..count).collect();
             let jobs: Vec<Job> = items.iter().filter_map(Item::job).cloned().collect();
-            room.is_tried = true;
+            room.tried = count;
             let (number, held) = (room.number, Arc::clone(&room.held));
             let (context, stop) = (Arc::clone(context), stop.clone());
             self.tries.spawn(async move {
@@ -140,7 +141,7 @@ impl Waiting {
                 outcome => gone.push((item, outcome)),
             }
         }
-        room.is_tried = false;
+        room.tried = 0;
         if kept.is_empty() {
             room.pauses.reset();
             room.due = Instant::now();
