@@ -9,6 +9,11 @@ pub enum StoreError {
     /// The driver's or the server's word.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The address is none.
+    #[error(
+        "DATABASE_URL can't be read ({0}): it is postgres://user:password@host:port/database, with anything but letters and digits in a password written as %40 and the like"
+    )]
+    Url(String),
     /// The schema could not be brought up to date.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -63,7 +68,8 @@ impl StoreError {
             StoreError::Twin => Fault::Again,
             StoreError::Silent => Fault::Transient,
             StoreError::Database(error) => of_driver(error),
-            StoreError::Migration(_)
+            StoreError::Url(_)
+            | StoreError::Migration(_)
             | StoreError::LostUpdate { .. }
             | StoreError::Unreadable { .. } => Fault::OfDeployment,
         }
