@@ -16,6 +16,8 @@ mod full;
 mod http;
 mod judged;
 mod junk;
+mod leaks;
+mod least;
 mod lost;
 mod once;
 mod operations;
