@@ -2,7 +2,13 @@
 //! what is printed when things are typed wrong, and that the search finds what it should.
 
 use crate::harness::rights::{PASSWORD, as_user};
-use crate::harness::{Site, leaks};
+use crate::harness::{Bench, Request, Site, eventually, leaks, mug};
+use redeemq::domain::id::{ClientId, Id};
+use redeemq::domain::outcome::GrantedCode;
+use redeemq::domain::params::Params;
+use redeemq::domain::request::{self, Operation};
+use redeemq::domain::state::{Branch, Changes, Coupon, FreeCode, PinFailure, State};
+use secrecy::SecretString;
 use serde_json::json;
 
 /// Neither short nor a word.
@@ -91,6 +97,60 @@ async fn a_secret_is_printed_once_by_the_command_that_makes_it_and_by_no_other()
         }
     }
     site.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_request_is_dead_for_a_reason_that_quotes_nothing_of_it() {
+    let site = Site::with_clients().await;
+    leaks::keep(&site.name, "TICKET-0001");
+    let process = site.serve().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let verify = json!({"goods_group": "g", "coupon_code": "TICKET-0001", "pin_hashes": {}});
+    let twice_encoded = Request::new("acme", "verify", &json!(verify.to_string()));
+    for request in [
+        twice_encoded,
+        mug("acme").with("v", json!("TICKET-0001")),
+        mug("acme").with("job_id", json!(["TICKET-0001"])),
+        mug("acme").with("operation", json!("TICKET-0001")),
+        Request::raw(br#""TICKET-0001""#),
+    ] {
+        bench.publish(&request).await;
+    }
+    eventually("they are dead", async || bench.depth("redeem.dead").await == 5).await;
+    let reasons = sqlx::query_scalar::<_, String>("select reason from dead_job");
+    for reason in reasons.fetch_all(&site.store).await.expect("reasons") {
+        leaks::search(&site.name, reason);
+    }
+    drop(process);
+    site.close().await;
+}
+
+#[test]
+fn nothing_that_is_shown_for_debugging_shows_a_code_or_a_hash() {
+    let acme = ClientId::parse("acme").expect("a client id");
+    let fields =
+        json!({"goods_group": "g", "coupon_code": "TICKET-0001", "pin_hashes": {"k": "a-hash"}});
+    let params: Params = serde_json::from_value(fields).expect("parameters");
+    let request = request::Request::parse(Operation::Verify, &acme, &params).expect("a request");
+    let code = Id::parse("TICKET-0001").expect("a code");
+    let now = redeemq::wire::now();
+    let mut state = State::default();
+    state.coupons.insert((1, code.clone()), Coupon { holder: None, valid_until: None, used: None });
+    state
+        .free_codes
+        .entry(1)
+        .or_default()
+        .push_back(FreeCode { code: code.clone(), expires_at: None });
+    let failure = PinFailure { code: code.clone(), at: now, forgiven: false };
+    state.pin_failures.insert((acme.clone(), 1), vec![failure]);
+    let branch = Branch { row: 1, name: "b".into(), key_id: "k".into(), pin_hash: "a-hash".into() };
+    state.branches.insert(1, vec![branch]);
+    let changes = Changes { pin_resets: vec![(acme, 1, code.clone())], ..Changes::default() };
+    let granted = GrantedCode { code, expires_at: None };
+    let credentials = SecretString::from("a-hash");
+
+    let shown = format!("{params:?} {request:?} {state:?} {changes:?} {granted:?} {credentials:?}");
+    assert!(!shown.contains("TICKET") && !shown.contains("a-hash"), "{shown}");
 }
 
 #[test]
