@@ -31,4 +31,5 @@ mod rotation;
 mod schema;
 mod silence;
 mod speed;
+mod supply;
 mod waiting;
