@@ -20,6 +20,9 @@ pub const TOKEN_LIFE: Duration = Duration::days(3);
 /// Shortest secret, in bytes.
 pub const SECRET_MIN_BYTES: usize = 32;
 
+/// Shortest piece of a text that counts as repeated.
+const QUOTED_MIN_BYTES: usize = 3;
+
 type Keyed = Hmac<Sha256>;
 
 /// A secret list that can't be used.
@@ -128,6 +131,15 @@ impl Secrets {
     }
 }
 
+/// What a library says of a text that holds a password, unless it repeats any of it.
+pub fn unless_quoting<'a>(words: &'a str, text: &SecretString) -> &'a str {
+    let mut pieces = text.expose_secret().split(|c: char| !c.is_alphanumeric());
+    match pieces.any(|piece| piece.len() >= QUOTED_MIN_BYTES && words.contains(piece)) {
+        true => "what is wrong is not shown, for it may be a password",
+        false => words,
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.all().map(|keys| &keys.id)).finish()
@@ -218,6 +230,15 @@ mod tests {
             assert_eq!(secrets.read_token(&forged, now), None, "{forged}");
         }
         assert_eq!(secrets.read_token(&token, now + TOKEN_LIFE), None);
+    }
+
+    #[test]
+    fn words_about_a_text_are_shown_only_if_they_repeat_nothing_of_it() {
+        let url = SecretString::from("amqp:me:pass-word@host");
+        assert_eq!(unless_quoting("invalid port number", &url), "invalid port number");
+        for words in ["Invalid URL: 'amqp:me:pass-word@host'", "invalid: word", "no host"] {
+            assert!(unless_quoting(words, &url).contains("is not shown"), "{words}");
+        }
     }
 
     #[test]

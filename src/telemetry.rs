@@ -9,10 +9,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub fn init(as_json: bool) {
     let chosen =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    // These libraries log whole messages and statements with their values, at any level: a coupon
-    // code has no business in a log, whatever RUST_LOG says.
+    // A coupon code has no business in a log, whatever RUST_LOG says. Libraries log what they carry
+    // in their finer levels, those that come with the next update included; these two log whole
+    // messages, and statements with their values, at any level.
     let kept_quiet = Targets::new()
-        .with_default(LevelFilter::TRACE)
+        .with_default(LevelFilter::WARN)
+        .with_target("redeemq", LevelFilter::TRACE)
         .with_target("lapin", LevelFilter::ERROR)
         .with_target("sqlx", LevelFilter::ERROR);
     let colours = std::io::stderr().is_terminal();

@@ -58,7 +58,9 @@ pub async fn run(
     store: &PgPool,
     out: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let connection = broker::connect(amqp_url, "redeemq dead").await?;
+    let connection = broker::connect(amqp_url, "redeemq dead").await;
+    let connection =
+        connection.context("the broker can't be reached: does it run, and is AMQP_URL right?")?;
     let mut queue = DeadQueue::open(&connection)
         .await
         .context("the dead queue can't be opened: is another `redeemq dead` running?")?;

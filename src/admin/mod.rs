@@ -77,6 +77,9 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
         }
         sqlx::Error::Database(cause) => match cause.code().as_deref() {
             Some("42P01" | "42703") => "the schema is missing or old: run `redeemq migrate`",
+            Some("42501") => {
+                "the database user may not do this: is DATABASE_URL the operator's, and was deploy/roles.sql run after the last `redeemq migrate`?"
+            }
             Some("3D000" | "28000" | "28P01") => {
                 "the database lets us not in: is DATABASE_URL right?"
             }

@@ -13,11 +13,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// One delivery, as much as anyone above this layer needs of it.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct Received {
     /// Number on its channel, by which it is settled.
     pub tag: u64,
     /// Body.
+    #[debug("***")]
     pub body: Vec<u8>,
     /// Properties and headers.
     pub properties: BasicProperties,

@@ -31,7 +31,7 @@ pub struct DeadQueue {
 }
 
 /// One dead letter.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct DeadLetter {
     /// Its message id; for a message without one, a hash of its body.
     pub id: String,
@@ -42,9 +42,11 @@ pub struct DeadLetter {
     /// How often it was delivered.
     pub attempts: i64,
     /// As it came.
+    #[debug("***")]
     pub body: Vec<u8>,
     /// Properties, with the headers of its death.
     pub properties: BasicProperties,
+    #[debug("***")]
     delivery: Delivery,
 }
 

@@ -61,6 +61,11 @@ pub enum BrokerError {
         /// The broker's word.
         error: lapin::Error,
     },
+    /// Whoever may declare it has not done so yet.
+    #[error(
+        "broker: {0} is not there, and this user may not declare it: a worker does when it starts"
+    )]
+    Absent(&'static str),
     /// What must not be lost could not be routed to its queue.
     #[error("broker: a message for {0} came back: exchange or queue is missing")]
     Unroutable(&'static str),
@@ -90,13 +95,20 @@ fn properties(name: &str) -> ConnectionProperties {
     ConnectionProperties::default().with_connection_name(name.into())
 }
 
+/// The library would quote a URL that it can't read, password and all.
+fn read(url: &SecretString) -> Result<AMQPUri> {
+    with_heartbeat(url.expose_secret()).parse().map_err(|words: String| {
+        BrokerError::Url(crate::secrets::unless_quoting(&words, url).to_owned())
+    })
+}
+
 /// A connection of its own, for consuming or declaring.
 ///
 /// # Errors
-/// When the broker is away or refuses.
+/// When the URL can't be read, or the broker is away or refuses.
 pub async fn connect(url: &SecretString, name: &str) -> Result<Connection> {
-    let url = with_heartbeat(url.expose_secret());
-    in_time("connect", async { Ok(Connection::connect(&url, properties(name)).await?) }).await
+    let uri = read(url)?;
+    in_time("connect", async { Ok(Connection::connect_uri(uri, properties(name)).await?) }).await
 }
 
 /// The connections that publish. Each is used by one task at a time.
@@ -110,9 +122,8 @@ pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool>
         create: Some(BROKER_TIMEOUT),
         recycle: Some(BROKER_TIMEOUT),
     };
-    let url = with_heartbeat(url.expose_secret());
-    url.parse::<AMQPUri>().map_err(BrokerError::Url)?;
-    let url = Some(url);
+    read(url)?;
+    let url = Some(with_heartbeat(url.expose_secret()));
     let config = deadpool_lapin::Config { url, pool: Some(pool) };
     config
         .create_pool(move || properties(name), Runtime::Tokio1)

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 
 /// One message to be published.
-#[derive(Debug, Clone)]
+#[derive(derive_more::Debug, Clone)]
 pub struct Outgoing {
     /// Exchange; empty for the default one, which routes by queue name.
     pub exchange: &'static str,
@@ -26,6 +26,7 @@ pub struct Outgoing {
     /// Properties; `message_id` must be set, for returned messages are told apart by it.
     pub properties: BasicProperties,
     /// Body.
+    #[debug("***")]
     pub body: Arc<[u8]>,
 }
 

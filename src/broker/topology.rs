@@ -12,8 +12,9 @@
 
 use super::{BrokerError, Result, in_time, own};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ExchangeKind};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
 /// Requests: exchange and default queue.
 pub const REQUESTS: &str = "redeem.requests";
@@ -38,12 +39,18 @@ const DEAD_DELIVERIES_MAX: i64 = i32::MAX as i64;
 /// of 1 GiB would block all publishers, the results among them.
 pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Declares what is missing; fails where something exists with other arguments.
+/// Declares what is missing; fails where something exists with other arguments. A user without the
+/// right to declare, as an ingress should be, only looks whether there is somewhere to publish.
 ///
 /// # Errors
-/// Names what could not be declared.
+/// Names what could not be declared, or is not there.
 pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()> {
-    exchange(connection, RESULTS, ExchangeKind::Topic, &[]).await?;
+    match exchange(connection, RESULTS, ExchangeKind::Topic, &[]).await {
+        Err(BrokerError::Topology { error, .. }) if is(&error, AMQPSoftError::ACCESSREFUSED) => {
+            return look(connection).await;
+        }
+        declared => declared?,
+    }
     exchange(connection, DEAD, ExchangeKind::Fanout, &[]).await?;
     exchange(connection, SPARE, ExchangeKind::Fanout, &[]).await?;
     let alternate = [("alternate-exchange", text(SPARE))];
@@ -54,6 +61,32 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
     queue(connection, DEAD, &dead, DEAD, "").await?;
     queue(connection, SPARE, &requests(queue_bytes_max, DEAD), SPARE, "").await?;
     queue(connection, REQUESTS, &requests(queue_bytes_max, SPARE), REQUESTS, "#").await
+}
+
+/// Looking needs no right at all.
+async fn look(connection: &Connection) -> Result<()> {
+    for name in [REQUESTS, SPARE] {
+        let channel = channel(connection).await?;
+        in_time("a look at what is declared", async {
+            let exchange = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            let queue = QueueDeclareOptions { passive: true, ..Default::default() };
+            let absent = |error| match is(&error, AMQPSoftError::NOTFOUND) {
+                true => BrokerError::Absent(name),
+                false => BrokerError::Broker(error),
+            };
+            let looking =
+                channel.exchange_declare(own(name), ExchangeKind::Topic, exchange, table(&[]));
+            looking.await.map_err(absent)?;
+            channel.queue_declare(own(name), queue, table(&[])).await.map_err(absent)?;
+            Ok(channel.close(200, own("looked")).await?)
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+fn is(error: &lapin::Error, soft: AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if *error.kind() == AMQPErrorKind::Soft(soft))
 }
 
 /// Dead-lettering at least once needs all of these together, or it silently is at most once.

@@ -3,6 +3,9 @@
 //! Everything here is a function of its arguments, so every rule can be tried as a table, and a
 //! batch can be compared with its jobs decided one by one. Whoever looks for *what* is decided
 //! reads [`decide`]; whoever looks for *how it is answered* reads [`outcome`] and [`code`].
+//!
+//! A coupon code is worth what it buys, and a PIN's hash what the PIN opens: `Debug` shows neither,
+//! here and in all that carries them, so that no log and no panic can.
 
 pub mod code;
 pub mod decide;

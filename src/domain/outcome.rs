@@ -38,9 +38,10 @@ pub struct Grant {
 }
 
 /// A coupon code and its end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct GrantedCode {
     /// The code.
+    #[debug("***")]
     pub code: Id,
     /// First instant at which it can't be verified any more.
     pub expires_at: Option<OffsetDateTime>,

@@ -12,8 +12,9 @@ use std::fmt;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Params(BTreeMap<String, Param>);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 enum Param {
+    #[debug("***")]
     Once(Value),
     Repeated,
 }

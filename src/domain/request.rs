@@ -82,13 +82,15 @@ pub struct Redeem {
 }
 
 /// One coupon at a merchant's till.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(derive_more::Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
     /// The pool's name.
     pub group: Id,
     /// The coupon.
+    #[debug("***")]
     pub code: Id,
     /// Keyed hashes of the PIN by key id, one for each configured secret.
+    #[debug("***")]
     pub pin_hashes: BTreeMap<String, String>,
 }
 

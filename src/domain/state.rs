@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub type Player = (ClientId, Id);
 
 /// An answer that the ledger holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct Stored {
     /// Fingerprint of the job that it answers.
     pub content: Content,
@@ -27,13 +27,15 @@ pub struct Stored {
     /// When it was decided.
     pub decided_at: OffsetDateTime,
     /// The result message, byte for byte.
+    #[debug("***")]
     pub body: String,
 }
 
 /// A code that nobody holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct FreeCode {
     /// The code.
+    #[debug("***")]
     pub code: Id,
     /// When the code itself expires.
     pub expires_at: Option<OffsetDateTime>,
@@ -51,7 +53,7 @@ pub struct Coupon {
 }
 
 /// A branch that is enabled and allowed to verify a group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct Branch {
     /// The row's own number.
     pub row: i64,
@@ -60,13 +62,15 @@ pub struct Branch {
     /// Which secret its PIN was hashed with.
     pub key_id: String,
     /// Keyed hash of the PIN.
+    #[debug("***")]
     pub pin_hash: String,
 }
 
 /// One wrong PIN.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct PinFailure {
     /// The coupon at which it was tried.
+    #[debug("***")]
     pub code: Id,
     /// accepted_at of that job.
     pub at: OffsetDateTime,
@@ -75,7 +79,7 @@ pub struct PinFailure {
 }
 
 /// All that the rules may look at.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(derive_more::Debug, Clone, Default, PartialEq)]
 pub struct State {
     /// Known clients, and since when they are disabled.
     pub clients: HashMap<ClientId, Option<OffsetDateTime>>,
@@ -94,6 +98,7 @@ pub struct State {
     /// Codes to grant by goods, earliest expiry first, those without one last.
     pub free_codes: HashMap<i64, VecDeque<FreeCode>>,
     /// Codes to verify, held or not: one may find its holder in this very batch.
+    #[debug("***")]
     pub coupons: HashMap<(i64, Id), Coupon>,
     /// Branches by goods.
     pub branches: HashMap<i64, Vec<Branch>>,
@@ -105,11 +110,12 @@ pub struct State {
 }
 
 /// A code that found its holder.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct CodeGrant {
     /// The pool.
     pub goods: i64,
     /// The code.
+    #[debug("***")]
     pub code: Id,
     /// The job that it answers.
     pub key: Uuid,
@@ -120,11 +126,12 @@ pub struct CodeGrant {
 }
 
 /// A coupon used up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct CouponUse {
     /// The pool.
     pub goods: i64,
     /// The code.
+    #[debug("***")]
     pub code: Id,
     /// The job that used it.
     pub key: Uuid,
@@ -148,7 +155,7 @@ pub struct PinFailed {
 }
 
 /// What has to be written, one entry a row.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(derive_more::Debug, Clone, Default, PartialEq)]
 pub struct Changes {
     /// Units by goods.
     pub granted: BTreeMap<i64, i64>,
@@ -165,6 +172,7 @@ pub struct Changes {
     /// Wrong PINs.
     pub pin_failures: Vec<PinFailed>,
     /// Coupons whose wrong PINs are forgiven.
+    #[debug("***")]
     pub pin_resets: Vec<(ClientId, i64, Id)>,
 }
 

@@ -81,8 +81,7 @@ const HASHING_WAIT: Duration = Duration::from_secs(1);
 async fn check(front: &Front, api_key: &str, secret: SecretString) -> Result<ClientId, Refused> {
     let known = store::in_time(clients::credentials(&front.store, api_key));
     let known = known.await.map_err(unavailable)?;
-    let hash = known.as_ref().map_or(NOBODYS_HASH.as_str(), |known| &known.api_secret_hash);
-    let hash = hash.to_owned();
+    let hash = known.as_ref().map_or(&*NOBODYS_HASH, |known| &known.api_secret_hash).clone();
     let turn = tokio::time::timeout(HASHING_WAIT, HASHING.acquire()).await;
     let Ok(Ok(_turn)) = turn else { return Err(Refused::of(Code::Unavailable)) };
     let verifying = tokio::task::spawn_blocking(move || verifies(&secret, &hash));
@@ -95,13 +94,14 @@ async fn check(front: &Front, api_key: &str, secret: SecretString) -> Result<Cli
 }
 
 /// The hash of a text that nobody knows, with the same costs as a client's.
-static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| {
+static NOBODYS_HASH: LazyLock<SecretString> = LazyLock::new(|| {
     let text: [u8; 32] = rand::random();
-    Argon2::default().hash_password(&text).map(|hash| hash.to_string()).unwrap_or_default()
+    let hash = Argon2::default().hash_password(&text).map(|hash| hash.to_string());
+    hash.unwrap_or_default().into()
 });
 
-fn verifies(secret: &SecretString, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| {
+fn verifies(secret: &SecretString, hash: &SecretString) -> bool {
+    PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
         Argon2::default().verify_password(secret.expose_secret().as_bytes(), &hash).is_ok()
     })
 }

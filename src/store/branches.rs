@@ -5,7 +5,7 @@ use crate::domain::goods::Scope;
 use sqlx::PgExecutor;
 
 /// A branch to be.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct NewBranch<'a> {
     /// Whose pools it verifies.
     pub scope: &'a Scope,
@@ -18,6 +18,7 @@ pub struct NewBranch<'a> {
     /// Which secret the PIN is hashed with.
     pub key_id: &'a str,
     /// The hash.
+    #[debug("***")]
     pub pin_hash: &'a str,
 }
 

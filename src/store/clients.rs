@@ -2,6 +2,7 @@
 
 use super::error::Result;
 use crate::domain::id::ClientId;
+use secrecy::SecretString;
 use sqlx::{PgConnection, PgExecutor};
 use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
@@ -32,7 +33,7 @@ pub struct Credentials {
     /// Whose.
     pub client: ClientId,
     /// Argon2id, in the PHC notation.
-    pub api_secret_hash: String,
+    pub api_secret_hash: SecretString,
     /// Whether it may have a token.
     pub enabled: bool,
 }
@@ -51,18 +52,18 @@ pub async fn snapshot(db: impl PgExecutor<'_>) -> Result<HashMap<ClientId, Stand
         .collect())
 }
 
-/// The client with this api key.
+/// The client with this api key. Asked of a function, for the ingress may not read all the hashes.
 pub async fn credentials(db: impl PgExecutor<'_>, api_key: &str) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
-        r#"select client_id, api_secret_hash, disabled_at is null as "enabled!"
-           from client where api_key = $1"#,
+        r#"select client_id as "client_id!", api_secret_hash as "api_secret_hash!", enabled as "enabled!"
+           from credentials_of($1)"#,
         api_key
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| Credentials {
         client: ClientId::trusted(row.client_id),
-        api_secret_hash: row.api_secret_hash,
+        api_secret_hash: row.api_secret_hash.into(),
         enabled: row.enabled,
     }))
 }

@@ -14,6 +14,11 @@ pub enum StoreError {
         "no session with the database could be had in time: it is away, or starting, or has no session left (look at max_connections, and at the limits of role and database)"
     )]
     NoSession,
+    /// The address is none.
+    #[error(
+        "DATABASE_URL can't be read ({0}): it is postgres://user:password@host:port/database, with anything but letters and digits in a password written as %40 and the like"
+    )]
+    Url(String),
     /// The schema could not be brought up to date.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -81,7 +86,8 @@ impl StoreError {
             StoreError::NoSession => Fault::Transient,
             StoreError::Silent => Fault::Stalled,
             StoreError::Database(error) => of_driver(error),
-            StoreError::Migration(_)
+            StoreError::Url(_)
+            | StoreError::Migration(_)
             | StoreError::LostUpdate { .. }
             | StoreError::Unreadable { .. } => Fault::OfDeployment,
         }

@@ -18,14 +18,12 @@ pub enum Standing {
     Unseen,
 }
 
-/// One job by its key.
+/// One job by its key. Asked of a function, for the ingress may not read the ledger itself.
 pub async fn find(db: impl PgExecutor<'_>, client: &ClientId, key: Uuid) -> Result<Standing> {
     let row = sqlx::query!(
-        r#"select l.content as "content?", l.accepted_at as "accepted_at?",
-                  l.decided_at as "decided_at?", l.body as "body?",
-                  exists (select from dead_job d where d.client_id = $1 and d.job_key = $2) as "dead!"
-           from (select) as one
-           left join ledger l on l.client_id = $1 and l.job_key = $2"#,
+        r#"select content as "content?", accepted_at as "accepted_at?", decided_at as "decided_at?",
+                  body as "body?", dead as "dead!"
+           from standing_of($1, $2)"#,
         client.as_str(),
         key,
     )

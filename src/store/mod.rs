@@ -25,10 +25,12 @@ pub mod pools;
 
 pub use error::{Fault, Result, StoreError};
 
+use crate::secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use std::error::Error as _;
 use std::time::Duration;
 
 /// The migrations, built in.
@@ -84,7 +86,11 @@ impl Role {
 /// # Errors
 /// When the URL can't be read.
 pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPool> {
-    let options: PgConnectOptions = url.expose_secret().parse()?;
+    let options = url.expose_secret().parse();
+    let options: PgConnectOptions = options.map_err(|error: sqlx::Error| {
+        let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        StoreError::Url(secrets::unless_quoting(&words, url).to_owned())
+    })?;
     let options = options
         .application_name(&format!("redeemq {role:?}").to_lowercase())
         .options(role.settings().iter().copied());

@@ -28,7 +28,7 @@ struct Body<'a> {
 }
 
 /// The part of a stored answer that callers over HTTP see, taken over byte for byte.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(derive_more::Debug, Serialize, Deserialize)]
 pub struct Answer<'a> {
     /// Whether it was done.
     pub success: bool,
@@ -38,6 +38,7 @@ pub struct Answer<'a> {
     pub message: String,
     /// What was granted or found.
     #[serde(borrow)]
+    #[debug("***")]
     pub response: &'a RawValue,
     /// The bounds that refused.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

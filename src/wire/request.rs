@@ -7,6 +7,7 @@ use crate::domain::params::Params;
 use crate::domain::request::{Operation, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
@@ -93,13 +94,16 @@ impl Known {
 pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     let nameless = |reason: String| Undecodable { reason, known: None };
     let read: Read<'_> = serde_json::from_slice(body)
-        .map_err(|e| nameless(format!("not a request in JSON: {e}")))?;
+        .map_err(|e| nameless(format!("not a request in JSON: {}", fault(&e))))?;
     let known = read.known();
     let broken = |reason: &str| Undecodable { reason: reason.to_owned(), known: known.clone() };
 
     match &read.v {
         Some(v) if v.as_u64() == Some(VERSION) => {}
-        Some(v) => return Err(broken(&format!("unknown version {v}: this worker reads 1"))),
+        Some(Value::Number(v)) => {
+            return Err(broken(&format!("unknown version {v}: this worker reads 1")));
+        }
+        Some(_) => return Err(broken("field v is no number")),
         None => return Err(broken("field v is missing")),
     }
     let Some(Known { job_id, key, client, operation }) = known.clone() else {
@@ -112,7 +116,7 @@ pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
         .ok_or_else(|| broken("field accepted_at is no RFC 3339 time of the years 1970 to 9999"))?;
     let params: Params = match read.params {
         Some(raw) => serde_json::from_str(raw.get())
-            .map_err(|e| broken(&format!("field params is no object: {e}")))?,
+            .map_err(|e| broken(&format!("field params is no object: {}", fault(&e))))?,
         None => Params::default(),
     };
     let request = Request::parse(operation, &client, &params);
@@ -121,6 +125,16 @@ pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
         Err(_) => Content::of_unacceptable(operation, &params),
     };
     Ok(Job { job_id, key, content, client, operation, accepted_at, request })
+}
+
+/// Reasons are logged: a value that came instead of another is not quoted, for it may be a code.
+fn fault(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Data => {
+            format!("a value of another type at line {} column {}", error.line(), error.column())
+        }
+        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
+    }
 }
 
 impl Read<'_> {
@@ -195,10 +209,13 @@ mod tests {
             (broken("accepted_at", "9999-12-31T23:59:59-01:00".into()), "field accepted_at", true),
             (broken("accepted_at", "0000-01-01T00:00:00+01:00".into()), "field accepted_at", true),
             (broken("params", 7.into()), "field params", true),
+            (broken("params", r#"{"coupon_code":"TICKET"}"#.into()), "field params", true),
+            (broken("v", "TICKET".into()), "field v is no number", true),
         ];
         for (body, reason, is_known) in cases {
             let error = decode(&body).expect_err(reason);
             assert!(error.reason.contains(reason), "{} has no {reason}", error.reason);
+            assert!(!error.reason.contains("TICKET"), "{} quotes what came", error.reason);
             assert_eq!(error.known.is_some(), is_known, "{reason}");
         }
     }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// What a job's caller is told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The result message.
+    #[debug("***")]
     pub body: Arc<str>,
     /// Whether it had been decided before.
     pub is_replayed: bool,

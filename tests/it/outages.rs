@@ -176,3 +176,25 @@ async fn a_full_queue_is_told_as_such_and_every_202_is_in_it() {
     .await;
     site.close().await;
 }
+
+#[tokio::test]
+async fn slow_lines_make_answers_late_and_change_nothing_else() {
+    let site = Site::with_clients().await;
+    site.goods("acme", MUG);
+    let (database, broker) =
+        (Proxy::before(&site.database_url).await, Proxy::before(&site.amqp_url).await);
+    let lines = [("DATABASE_URL", database.url.as_str()), ("AMQP_URL", broker.url.as_str())];
+    let process = site.start(Role::Serve, &lines).await;
+    let caller = site.caller(&process, "acme").await;
+
+    let by = Duration::from_millis(50);
+    database.delay(by);
+    broker.delay(by);
+    let (begun, mug) = (Instant::now(), mug());
+    let answers = join_all((0..20).map(|_| caller.decide("/Redeem/goods", &mug))).await;
+    assert!(answers.iter().all(|answer| answer.said() == (200, "0000")));
+    // Request, confirm, delivery and result, and a few statements between them.
+    assert!(begun.elapsed() > by * 8, "{:?}: were the lines slow?", begun.elapsed());
+    assert_eq!(site.number("select granted from goods").await, 20);
+    site.close().await;
+}

@@ -8,9 +8,10 @@ use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
 /// A row of the file.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct StagedCoupon {
     /// The code.
+    #[debug("***")]
     pub code: Id,
     /// When it expires by itself; never, if absent.
     pub expires_at: Option<OffsetDateTime>,
@@ -30,11 +31,12 @@ impl Staged for StagedCoupon {
 }
 
 /// A code that is in the pool already, with another expiry.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct Conflict {
     /// Line of the file.
     pub line: i64,
     /// The code.
+    #[debug("***")]
     pub code: String,
     /// The expiry that it has.
     pub expires_at: Option<OffsetDateTime>,

@@ -72,8 +72,8 @@ pub async fn analyze<S: Staged>(db: &mut PgConnection) -> Result<()> {
 }
 
 /// Rows in the text format of COPY.
-#[derive(Debug, Default)]
-pub struct CopyText(String);
+#[derive(derive_more::Debug, Default)]
+pub struct CopyText(#[debug("***")] String);
 
 impl CopyText {
     /// Adds a row.

@@ -17,13 +17,14 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 /// One decision to be stored, with its answer.
-#[derive(Debug)]
+#[derive(derive_more::Debug)]
 pub struct Entry<'a> {
     /// The job.
     pub job: &'a Job,
     /// Its decision.
     pub outcome: &'a Outcome,
     /// Its answer.
+    #[debug("***")]
     pub body: &'a str,
 }
 

@@ -1,6 +1,6 @@
 //! A trusted publisher, and a reader of results.
 
-use super::PATIENCE;
+use super::{PATIENCE, leaks};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use lapin::options::{
@@ -13,6 +13,7 @@ use redeemq::broker::topology;
 use serde_json::{Value, json};
 
 pub struct Bench {
+    site: String,
     connection: Connection,
     channel: Channel,
 }
@@ -115,7 +116,10 @@ impl Result {
 }
 
 /// Reads one queue, without acknowledging.
-pub struct Reader(lapin::Consumer);
+pub struct Reader {
+    site: String,
+    deliveries: lapin::Consumer,
+}
 
 impl Bench {
     pub async fn open(amqp_url: &str) -> Self {
@@ -123,7 +127,7 @@ impl Bench {
         let connection = Connection::connect(amqp_url, properties).await.expect("the broker");
         let channel = connection.create_channel().await.expect("a channel");
         channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
-        Self { connection, channel }
+        Self { site: leaks::site_of(amqp_url), connection, channel }
     }
 
     /// Exchanges and queues as a worker would declare them, for what happens before one runs.
@@ -221,7 +225,7 @@ impl Bench {
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consuming =
             self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
-        Reader(consuming.await.expect("a consumer"))
+        Reader { site: self.site.clone(), deliveries: consuming.await.expect("a consumer") }
     }
 
     /// A queue with all results, and its reader.
@@ -236,9 +240,12 @@ impl Reader {
     /// The next message.
     pub async fn next_of_any_kind(&mut self) -> Result {
         let delivery =
-            tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a result in time");
+            tokio::time::timeout(PATIENCE, self.deliveries.next()).await.expect("a result in time");
         let delivery = delivery.expect("an open queue").expect("a delivery");
-        Result::read(&delivery.properties, delivery.routing_key.to_string(), delivery.data)
+        let routing_key = delivery.routing_key.to_string();
+        let result = Result::read(&delivery.properties, routing_key, delivery.data);
+        leaks::keep_fields(&self.site, &result.json);
+        result
     }
 
     /// The next result, past the notices of dead jobs.

@@ -1,12 +1,13 @@
 //! A client site that speaks HTTP.
 
 use super::process::{Process, SECRET};
-use super::{PATIENCE, instant};
+use super::{PATIENCE, instant, leaks};
 use redeemq::domain::id::ClientId;
 use redeemq::secrets::{Secrets, TOKEN_LIFE};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// What every answer consists of; a decision may add `refused_by`.
 const ENVELOPE: [&str; 7] =
@@ -15,6 +16,7 @@ const ENVELOPE: [&str; 7] =
 #[derive(Clone)]
 pub struct Caller {
     http: reqwest::Client,
+    site: String,
     pub base: String,
     pub token: String,
 }
@@ -64,15 +66,24 @@ impl Answer {
     }
 }
 
+/// Those of a body, in JSON or as a form.
+fn fields(body: &[u8]) -> Value {
+    let pair = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into());
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| Value::Object(form_urlencoded::parse(body).map(pair).collect()))
+}
+
 impl Caller {
     /// Somebody without a token.
     pub fn stranger(process: &Process) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
-        Self { http, base: process.http.clone(), token: String::new() }
+        let (base, site) = (process.http.clone(), process.site.clone());
+        Self { http, site, base, token: String::new() }
     }
 
     /// Somebody with this token.
     pub fn with_token(process: &Process, token: &str) -> Self {
+        leaks::keep(&process.site, token);
         Self { token: token.to_owned(), ..Self::stranger(process) }
     }
 
@@ -95,10 +106,15 @@ impl Caller {
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.send().await.expect("an answer");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let asked = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        leaks::keep_fields(&self.site, &fields(asked));
+        let answer = client.execute(request).await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or_default();
+        leaks::keep_fields(&self.site, &body);
         Answer { status, headers, text, body }
     }
 

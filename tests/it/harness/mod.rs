@@ -3,12 +3,15 @@
 //! [`site::Site`] is one test's database and vhost, with the command line on them. On it run
 //! [`process::Process`]es of the binary; [`http::Caller`] and [`amqp::Bench`] are the two kinds of
 //! callers; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts what a flood got.
+//! [`rights`] gives all of them users of their own, and [`leaks`] looks for secrets in what they print.
 
 pub mod amqp;
 pub mod http;
+pub mod leaks;
 pub mod mugs;
 pub mod process;
 pub mod proxy;
+pub mod rights;
 pub mod site;
 pub mod tally;
 

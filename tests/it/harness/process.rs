@@ -1,10 +1,11 @@
 //! A running `redeemq`, its addresses and its log.
 
-use super::{PATIENCE, eventually};
+use super::{PATIENCE, eventually, leaks};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub const SECRET: &str = "the-first-secret-of-every-test-32b";
@@ -19,6 +20,9 @@ pub enum Role {
 pub struct Process {
     child: Child,
     log: Arc<Mutex<Vec<Value>>>,
+    /// Ends with the process, with all that it printed.
+    printed: Option<JoinHandle<String>>,
+    pub site: String,
     pub http: String,
     pub metrics: String,
 }
@@ -48,19 +52,26 @@ impl Process {
             .env("REDEEMQ_HTTP_ADDR", "127.0.0.1:0")
             .env("REDEEMQ_METRICS_ADDR", "127.0.0.1:0")
             .env("REDEEMQ_LOG_JSON", "true")
+            .env("RUST_LOG", "trace")
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().expect("its log"));
         let writing = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let printed = std::thread::spawn(move || {
+            let mut printed = String::new();
             for line in lines.lines().map_while(Result::ok) {
+                printed.push_str(&line);
+                printed.push('\n');
                 let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 writing.lock().expect("the log").push(entry);
             }
+            printed
         });
-        let mut process = Self { child, log, http: String::new(), metrics: String::new() };
+        let (http, metrics) = (String::new(), String::new());
+        let site = site(environment);
+        let mut process = Self { child, log, printed: Some(printed), site, http, metrics };
         process.metrics = process.address("serving metrics").await;
         if role != Role::Worker {
             process.http = process.address("accepting").await;
@@ -75,9 +86,18 @@ impl Process {
 
     /// Waits for a log entry.
     pub async fn logged(&self, message: &str) -> Value {
+        self.log_with(message, |entry| entry["fields"]["message"] == message).await
+    }
+
+    /// Waits for a log entry with this text anywhere in it.
+    pub async fn logged_containing(&self, text: &str) -> Value {
+        self.log_with(text, |entry| entry.to_string().contains(text)).await
+    }
+
+    async fn log_with(&self, message: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let find = || {
             let log = self.log.lock().expect("the log");
-            log.iter().find(|entry| entry["fields"]["message"] == message).cloned()
+            log.iter().find(|entry| is_it(entry)).cloned()
         };
         let waiting = async {
             loop {
@@ -152,5 +172,21 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let printed = self.printed.take().and_then(|printed| printed.join().ok());
+        leaks::search(&self.site, printed.unwrap_or_default());
     }
+}
+
+/// Whose process it is; the secrets that it was started with must not be in its log.
+fn site(environment: &[(&str, &str)]) -> String {
+    let of = |wanted: &str| {
+        let mut last = environment.iter().rev();
+        last.find(|(name, _)| *name == wanted).map_or("", |(_, value)| *value)
+    };
+    let site = leaks::site_of(of("DATABASE_URL"));
+    for url in ["DATABASE_URL", "AMQP_URL"] {
+        leaks::keep_password(&site, of(url));
+    }
+    of("REDEEMQ_SECRET").split(',').for_each(|secret| leaks::keep(&site, secret.trim()));
+    site
 }

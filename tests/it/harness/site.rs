@@ -1,10 +1,10 @@
 //! One test's own database and vhost.
 
-use super::eventually;
 use super::http::Caller;
 use super::process::{Process, Role, SECRET};
+use super::{eventually, leaks, rights};
 use redeemq::store::{self, Role as StoreRole};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub struct Site {
     files: PathBuf,
 }
 
-fn server(variable: &str) -> String {
+pub fn server(variable: &str) -> String {
     std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
 }
@@ -69,13 +69,23 @@ impl Site {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        std::process::Command::new(env!("CARGO_BIN_EXE_redeemq"))
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with further environment.
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_redeemq"))
             .args(arguments)
-            .env("DATABASE_URL", &self.database_url)
+            .env("DATABASE_URL", rights::database_for_command(arguments, &self.database_url))
             .env("AMQP_URL", &self.amqp_url)
             .env("REDEEMQ_SECRET", SECRET)
+            .env("RUST_LOG", "trace")
+            .envs(environment.iter().copied())
             .output()
-            .expect("the binary runs")
+            .expect("the binary runs");
+        leaks::keep_fields(&self.name, &serde_json::from_slice(&output.stdout).unwrap_or_default());
+        leaks::search(&self.name, String::from_utf8_lossy(&output.stderr).into_owned());
+        output
     }
 
     /// Runs a command that must succeed, for its JSON.
@@ -125,17 +135,23 @@ impl Site {
 
     /// Starts a process with further environment.
     pub async fn start(&self, role: Role, environment: &[(&str, &str)]) -> Process {
-        Process::start(role, &self.environment(environment)).await
+        let database_url = rights::database_for(role, &self.database_url);
+        Process::start(role, &self.environment(&database_url, environment)).await
     }
 
     /// The same, without waiting for the servers behind it.
     pub async fn launch(&self, role: Role, environment: &[(&str, &str)]) -> Process {
-        Process::launch(role, &self.environment(environment)).await
+        let database_url = rights::database_for(role, &self.database_url);
+        Process::launch(role, &self.environment(&database_url, environment)).await
     }
 
-    fn environment<'a>(&'a self, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    fn environment<'a>(
+        &'a self,
+        database_url: &'a str,
+        more: &[(&'a str, &'a str)],
+    ) -> Vec<(&'a str, &'a str)> {
         let mut all = vec![
-            ("DATABASE_URL", self.database_url.as_str()),
+            ("DATABASE_URL", database_url),
             ("AMQP_URL", self.amqp_url.as_str()),
             ("REDEEMQ_SECRET", SECRET),
         ];
@@ -214,8 +230,21 @@ impl Site {
         assert!(output.status.success(), "the audit failed:\n{out}{err}");
     }
 
+    /// Whatever the books keep secret.
+    pub async fn secrets(&self) -> Vec<String> {
+        sqlx::query_scalar(
+            "select api_secret_hash from client union select pin_hash from branch
+             union select code from coupon",
+        )
+        .fetch_all(&self.store)
+        .await
+        .unwrap_or_default() // a test may leave the books in ruins
+    }
+
     /// Gives database and vhost back. A test that failed leaves them for a look.
     pub async fn close(self) {
+        self.secrets().await.iter().for_each(|secret| leaks::keep(&self.name, secret));
+        leaks::search_all(&self.name);
         self.store.close().await;
         let mut db = maintenance().await;
         let drop = format!("drop database if exists {} with (force)", self.name);
@@ -232,7 +261,8 @@ fn owner_of(owner: &str) -> [&str; 2] {
     }
 }
 
-async fn maintenance() -> PgConnection {
+/// A connection to the server for what concerns all of it.
+pub async fn maintenance() -> PgConnection {
     PgConnection::connect(&server("DATABASE_URL")).await.expect("the database server")
 }
 
@@ -241,7 +271,8 @@ async fn create_database(name: &str) -> String {
     let version: i64 = store::MIGRATIONS.iter().map(|m| m.version).sum();
     let checksum: u32 =
         store::MIGRATIONS.iter().flat_map(|m| m.checksum.iter()).map(|b| u32::from(*b)).sum();
-    let template = format!("redeemq_template_{version}_{checksum}");
+    let rights: u32 = rights::script().bytes().map(u32::from).sum();
+    let template = format!("redeemq_template_{version}_{checksum}_{rights}");
     let mut db = maintenance().await;
     db.execute(sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK))
         .await
@@ -259,6 +290,7 @@ async fn create_database(name: &str) -> String {
         let pool = store::pool(&url, StoreRole::Admin, 1).expect("a pool");
         store::migrate(&pool).await.expect("migrated");
         pool.close().await;
+        rights::give(url.expose_secret()).await;
         run(&mut db, format!("alter database {making} rename to {template}")).await;
     }
     let copy = format!("create database {name} template {template}");
