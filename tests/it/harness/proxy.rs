@@ -108,8 +108,10 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
         }
     };
     let lost = tokio::select! {
-        () = moving => false,
+        // First: a line that is lost is mended at once, and what waited in it must not get through.
+        biased;
         lost = losses.wait_for(|losses| *losses > born) => lost.is_ok(),
+        () = moving => false,
     };
     if lost {
         drop(far);

@@ -5,7 +5,7 @@ use super::process::Role;
 use super::site::{maintenance, management, server};
 use reqwest::Method;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use std::process::Command;
 
 /// Of every user that tests make, in the database and to the broker.
@@ -38,6 +38,17 @@ pub async fn give(database_url: &str) {
         .map(|user| (format!("redeemq.{user}_password"), PASSWORD));
     let mut db = options.options(passwords).connect().await.expect("the database");
     db.execute(AssertSqlSafe(script())).await.expect("the script runs");
+}
+
+/// Tests that tamper with the books make tables and sequences, which triggers use with the rights
+/// of the process whose statement they meet.
+pub async fn share_what_tests_make(database_url: &str) {
+    let mut db = PgConnection::connect(database_url).await.expect("the database");
+    for kind in ["tables", "sequences"] {
+        let share =
+            format!("alter default privileges in schema public grant all on {kind} to public");
+        db.execute(AssertSqlSafe(share)).await.expect("shared");
+    }
 }
 
 /// A URL for another user.

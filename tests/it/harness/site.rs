@@ -272,7 +272,7 @@ async fn create_database(name: &str) -> String {
     let checksum: u32 =
         store::MIGRATIONS.iter().flat_map(|m| m.checksum.iter()).map(|b| u32::from(*b)).sum();
     let rights: u32 = rights::script().bytes().map(u32::from).sum();
-    let template = format!("redeemq_template_{version}_{checksum}_{rights}");
+    let template = format!("redeemq_template_{version}_{checksum}_{rights}_shared");
     let mut db = maintenance().await;
     db.execute(sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK))
         .await
@@ -291,6 +291,7 @@ async fn create_database(name: &str) -> String {
         store::migrate(&pool).await.expect("migrated");
         pool.close().await;
         rights::give(url.expose_secret()).await;
+        rights::share_what_tests_make(url.expose_secret()).await;
         run(&mut db, format!("alter database {making} rename to {template}")).await;
     }
     let copy = format!("create database {name} template {template}");
