@@ -3,7 +3,7 @@
 use super::output::{Lines, Output};
 use crate::broker::consumer::Received;
 use crate::broker::dead::{DeadLetter, DeadQueue};
-use crate::broker::publisher::{Outgoing, Publisher, Receipt};
+use crate::broker::publisher::{Bound, Outgoing, Publisher, Receipt};
 use crate::broker::topology::REQUESTS;
 use crate::broker::{self, letters, own};
 use crate::store::{self, ledger};
@@ -179,7 +179,7 @@ async fn replay(
     }
     // Read before: it may have died again by the time we forget its death.
     let note = note(letter, store).await?;
-    let publisher = Publisher::open(pool).await?;
+    let publisher = Publisher::open(pool, Bound::default()).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
     if receipts.first() != Some(&Receipt::Confirmed) {
         bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);

@@ -7,6 +7,7 @@
 
 pub mod consumer;
 pub mod dead;
+mod knock;
 pub mod letters;
 pub mod publisher;
 pub mod replies;
@@ -42,6 +43,9 @@ pub enum BrokerError {
         "AMQP_URL can't be read ({0}): it is amqp://user:password@host:port/vhost, the default vhost being %2f"
     )]
     Url(String),
+    /// Nobody there, or not a broker.
+    #[error("broker: can't be reached: {0}")]
+    Unreachable(#[from] std::io::Error),
     /// No connection to be had.
     #[error("broker: no connection: {0}")]
     Pool(String),
@@ -51,6 +55,9 @@ pub enum BrokerError {
     /// The broker ended the consumer: the queue was deleted, or its node went away.
     #[error("broker: the consumer was ended")]
     ConsumerEnded,
+    /// A dead letter, which came by this very broker, is more than it takes.
+    #[error("broker: a dead letter is larger than it takes: raise its max_message_size")]
+    TooLarge,
     /// A declaration does not fit what is there.
     #[error(
         "broker: {what} can't be declared: {error}. If it exists with other arguments, delete it (when empty) or mend them"
@@ -108,6 +115,7 @@ fn read(url: &SecretString) -> Result<AMQPUri> {
 /// When the URL can't be read, or the broker is away or refuses.
 pub async fn connect(url: &SecretString, name: &str) -> Result<Connection> {
     let uri = read(url)?;
+    knock::knock(&uri).await?;
     in_time("connect", async { Ok(Connection::connect_uri(uri, properties(name)).await?) }).await
 }
 

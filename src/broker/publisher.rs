@@ -5,14 +5,20 @@ use deadpool_lapin::{Object, Pool};
 use lapin::Confirmation;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel};
+use lapin::{BasicProperties, Channel, ConnectionStatus, ErrorKind};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often a pending window looks whether the broker has blocked us meanwhile.
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
+/// How soon a broker that is there answers a question which touches no queue.
+const ANSWER_MAX: Duration = Duration::from_millis(450);
+
+/// The broker's reply code for what breaks one of its rules.
+const PRECONDITION_FAILED: u16 = 406;
 
 /// One message to be published.
 #[derive(derive_more::Debug, Clone)]
@@ -39,12 +45,56 @@ pub enum Receipt {
     Returned,
     /// A queue that wanted it is full.
     Refused,
+    /// The broker takes no message of this size: it was not even sent.
+    TooLarge,
+}
+
+/// The largest body that the broker takes, which it does not tell: it ends the channel of whoever
+/// exceeds it. So the first such end teaches it to all publishers that share this.
+#[derive(Clone)]
+pub struct Bound(Arc<AtomicUsize>);
+
+impl Default for Bound {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(usize::MAX)))
+    }
+}
+
+impl Bound {
+    fn allows(&self, message: &Outgoing) -> bool {
+        message.body.len() <= self.0.load(Ordering::Relaxed)
+    }
+
+    /// If one of the window was too large, the largest was.
+    fn learn(&self, window: &[Outgoing], error: &BrokerError) {
+        let BrokerError::Broker(error) = error else { return };
+        let ErrorKind::ProtocolError(told) = error.kind() else { return };
+        let is_of_size = told.get_id() == PRECONDITION_FAILED
+            && told.get_message().as_str().contains("message size");
+        let largest = window.iter().map(|message| message.body.len()).max();
+        if let Some(largest) = largest.filter(|_| is_of_size) {
+            self.0.fetch_min(largest.saturating_sub(1), Ordering::Relaxed);
+            tracing::error!(bytes = largest, %error, "the broker takes no message of this size: raise its max_message_size");
+        }
+    }
+}
+
+/// Tells whether the broker has blocked a publisher.
+#[derive(Clone)]
+pub struct Pressure(ConnectionStatus);
+
+impl Pressure {
+    /// Memory or disk alarm: what is published waits for its end.
+    pub fn is_blocked(&self) -> bool {
+        self.0.blocked()
+    }
 }
 
 /// One connection and one channel in confirm mode, for one task.
 pub struct Publisher {
     connection: Object,
     channel: Channel,
+    bound: Bound,
 }
 
 impl Publisher {
@@ -52,7 +102,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When there is none to be had.
-    pub async fn open(pool: &Pool) -> Result<Self> {
+    pub async fn open(pool: &Pool, bound: Bound) -> Result<Self> {
         let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
         let channel = in_time("channel.open", async {
             let channel = connection.create_channel().await?;
@@ -60,7 +110,12 @@ impl Publisher {
             Ok(channel)
         })
         .await?;
-        Ok(Self { connection, channel })
+        Ok(Self { connection, channel, bound })
+    }
+
+    /// For whoever feeds this publisher.
+    pub fn pressure(&self) -> Pressure {
+        Pressure(self.connection.status().clone())
     }
 
     /// Whether the broker has blocked this connection (memory or disk alarm).
@@ -73,6 +128,19 @@ impl Publisher {
         self.connection.status().connected() && self.channel.status().connected()
     }
 
+    /// Asks for any sign of life. Confirms wait for queues and disks; this does not.
+    ///
+    /// # Errors
+    /// When the broker is silent.
+    pub async fn ask(&self) -> Result<()> {
+        let asking = async {
+            let channel = self.connection.create_channel().await?;
+            Ok(channel.close(200, own("asked")).await?)
+        };
+        let silent = Err(BrokerError::TimedOut("channel.open"));
+        tokio::time::timeout(ANSWER_MAX, asking).await.unwrap_or(silent)
+    }
+
     /// Publishes a window and waits for all its confirms; time while blocked does not count when
     /// `patient`, else a block ends the wait.
     ///
@@ -83,7 +151,10 @@ impl Publisher {
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
     pub async fn publish(&self, window: &[Outgoing], patient: bool) -> Result<Vec<Receipt>> {
-        let publishing = self.publish_all(window);
+        let publishing = async {
+            let receipts = self.publish_all(window).await;
+            receipts.inspect_err(|error| self.bound.learn(window, error))
+        };
         tokio::pin!(publishing);
         let mut deadline = Instant::now() + super::BROKER_TIMEOUT;
         loop {
@@ -103,6 +174,10 @@ impl Publisher {
     async fn publish_all(&self, window: &[Outgoing]) -> Result<Vec<Receipt>> {
         let mut confirms = Vec::with_capacity(window.len());
         for message in window {
+            if !self.bound.allows(message) {
+                confirms.push(None);
+                continue;
+            }
             let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
             let publishing = self.channel.basic_publish(
                 own(message.exchange),
@@ -111,13 +186,17 @@ impl Publisher {
                 &message.body,
                 message.properties.clone(),
             );
-            confirms.push(publishing.await?);
+            confirms.push(Some(publishing.await?));
         }
         let mut acked = Vec::with_capacity(window.len());
         let mut returned = HashSet::new();
         for confirm in confirms {
+            let Some(confirm) = confirm else {
+                acked.push(None);
+                continue;
+            };
             let confirmation = confirm.await?;
-            acked.push(confirmation.is_ack());
+            acked.push(Some(confirmation.is_ack()));
             if let Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) =
                 confirmation
             {
@@ -126,10 +205,11 @@ impl Publisher {
                 returned.insert((id, delivery.exchange, delivery.routing_key));
             }
         }
-        let receipt = |(message, acked): (&Outgoing, bool)| match acked {
-            false => Receipt::Refused,
-            true if returned.contains(&message.destination()) => Receipt::Returned,
-            true => Receipt::Confirmed,
+        let receipt = |(message, acked): (&Outgoing, Option<bool>)| match acked {
+            None => Receipt::TooLarge,
+            Some(false) => Receipt::Refused,
+            Some(true) if returned.contains(&message.destination()) => Receipt::Returned,
+            Some(true) => Receipt::Confirmed,
         };
         Ok(window.iter().zip(acked).map(receipt).collect())
     }

@@ -10,6 +10,7 @@ pub mod body;
 pub mod gate;
 pub mod headers;
 pub mod jobs;
+pub mod keeper;
 pub mod redeem;
 pub mod replies;
 pub mod tokens;

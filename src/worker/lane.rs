@@ -8,7 +8,7 @@ use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;
 use crate::broker::consumer::Consumer;
-use crate::broker::publisher::Publisher;
+use crate::broker::publisher::{Pressure, Publisher};
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ const IDLE: Duration = Duration::from_millis(250);
 /// Most consumers that a lane opens on top of one another, each when all that was sent ahead to those
 /// before waits for rows that others hold.
 const CONSUMERS_MAX: usize = 10;
+/// How often a lane looks whether the broker takes results again.
+const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 
 /// Runs sessions until told to stop.
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
@@ -57,14 +59,14 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
 async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()> {
     let settings = &context.settings;
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
-    let publisher = Publisher::open(&context.publishers).await?;
     let consumer = Consumer::connect(&settings.amqp_url, settings.queue_bytes_max).await?;
+    let publisher = Publisher::open(&context.publishers, context.bound.clone()).await?;
 
     tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
     metrics::gauge!("redeemq_lanes_consuming").set(1.0);
 
     let (sender, receiver) = mpsc::channel(1);
-    let settler = consumer.settler();
+    let (settler, pressure) = (consumer.settler(), publisher.pressure());
     let publishing = tokio::spawn(async move {
         let published = publish(receiver, &publisher, &settler, usize::from(prefetch / 4)).await;
         if published.is_err() {
@@ -81,6 +83,7 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
         undertaker: Undertaker::new(Arc::clone(context)),
         suspects: Suspects::none(),
         waiting: Waiting::default(),
+        pressure,
         sender,
         publishing,
     };
@@ -99,6 +102,8 @@ struct Lane {
     undertaker: Undertaker,
     suspects: Suspects,
     waiting: Waiting,
+    /// That of the publisher.
+    pressure: Pressure,
     sender: mpsc::Sender<Vec<Parcel>>,
     publishing: JoinHandle<Result<()>>,
 }
@@ -193,6 +198,9 @@ impl Lane {
 
     /// One batch: decide what can be decided, and hand on what has to be published.
     async fn process(&mut self, batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
+        if !self.unblocked(stop).await {
+            return Ok(());
+        }
         self.undertaker.hopes_anew();
         let mut parcels = Vec::with_capacity(batch.len());
         let (mut jobs, mut items) = (Vec::new(), Vec::new());
@@ -220,6 +228,28 @@ impl Lane {
         let outcomes = process::process(&self.context, jobs, proof, stop).await;
         self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
         Ok(())
+    }
+
+    /// Waits while the broker takes no results; whether to go on then. What would be decided meanwhile
+    /// could not be told to anybody.
+    async fn unblocked(&self, stop: &CancellationToken) -> bool {
+        if !self.pressure.is_blocked() {
+            return true;
+        }
+        tracing::warn!("the broker blocks publishers (memory or disk alarm): no batch is begun");
+        metrics::gauge!("redeemq_lane_blocked").set(1.0);
+        let unblocked = async {
+            while self.pressure.is_blocked() {
+                tokio::time::sleep(BLOCKED_CHECK).await;
+            }
+        };
+        let goes_on = tokio::select! {
+            () = unblocked => true,
+            () = self.sender.closed() => false,
+            () = stop.cancelled() => false,
+        };
+        metrics::gauge!("redeemq_lane_blocked").set(0.0);
+        goes_on
     }
 
     /// Each job where its outcome leads it; answers and dead letters to the publisher.

@@ -24,6 +24,7 @@ pub mod undertaker;
 pub mod waiting;
 
 use crate::broker;
+use crate::broker::publisher::Bound;
 use crate::domain::decide::Rules;
 use crate::wire;
 use secrecy::SecretString;
@@ -57,6 +58,8 @@ pub struct Context {
     pub store: PgPool,
     /// Connections that publish results.
     pub publishers: broker::Pool,
+    /// The largest result that the broker takes, as far as is known.
+    pub bound: Bound,
 }
 
 impl Context {
@@ -72,7 +75,7 @@ impl Context {
 /// When the broker's URL can't be read. Outages are waited for.
 pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
     let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 2)?;
-    let context = Arc::new(Context { settings, store, publishers });
+    let context = Arc::new(Context { settings, store, publishers, bound: Bound::default() });
     lane::supervise(context, stop).await;
     Ok(())
 }

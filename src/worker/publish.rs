@@ -1,8 +1,9 @@
 //! Steps 4 and 5 of a batch: publish, and settle what is confirmed.
 //!
 //! A result that a reader's full queue refuses is tried again for a while, beside the following
-//! batches and never in front of them; then it is counted and settled, for it stays fetchable. A
-//! dead letter has no such second home: it is tried until it is confirmed.
+//! batches and never in front of them; then it is counted and settled, for it stays fetchable. So is
+//! one that is larger than the broker takes. A dead letter has no such second home: it is tried until
+//! it is confirmed.
 
 use crate::broker::letters::Letter;
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
@@ -11,11 +12,11 @@ use crate::broker::{BrokerError, Result, topology};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
-/// How long a refused result is tried again.
-const REFUSED_TRIES_FOR: Duration = Duration::from_secs(5);
-/// How often.
+/// How often a refused result is tried again, and after what pause: for 5 s. Tries are counted, not
+/// time, for a broker that is blocked answers none, and one that is away begins the session anew.
+const REFUSED_TRIES_MAX: u32 = 20;
 const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
 /// Most refused results of one route that are held for another try: held deliveries fill the
 /// prefetch, and a flood for one full queue shall not stop the others.
@@ -34,7 +35,7 @@ pub struct Parcel {
 
 struct Refused {
     parcel: Parcel,
-    since: Instant,
+    tries: u32,
 }
 
 /// Publishes parcels until the lane ends or the broker fails.
@@ -63,8 +64,7 @@ pub async fn publish(
         if fresh.is_empty() {
             window.append(&mut refused);
         }
-        let since = Instant::now();
-        window.extend(fresh.into_iter().map(|parcel| Refused { parcel, since }));
+        window.extend(fresh.into_iter().map(|parcel| Refused { parcel, tries: 0 }));
         let held_max = if open { held_max } else { 0 };
         publish_window(window, publisher, settler, &mut refused, held_max).await?;
     }
@@ -95,7 +95,7 @@ async fn publish_window(
         let held = held.entry(route.clone()).or_default();
         let try_again = tried.parcel.is_dead
             || (refused.len() < held_max
-                && tried.since.elapsed() < REFUSED_TRIES_FOR
+                && tried.tries < REFUSED_TRIES_MAX
                 && *held < REFUSED_HELD_MAX);
         match receipt {
             Receipt::Returned if tried.parcel.is_dead => {
@@ -103,17 +103,17 @@ async fn publish_window(
             }
             Receipt::Refused if try_again => {
                 *held += 1;
+                tried.tries += 1;
                 refused.push(tried);
             }
-            Receipt::Refused => {
-                metrics::counter!("redeemq_results_total", "outcome" => "refused").increment(1);
-                settled.push(tried.parcel.tag);
-            }
-            Receipt::Confirmed | Receipt::Returned => {
+            Receipt::TooLarge if tried.parcel.is_dead => return Err(BrokerError::TooLarge),
+            receipt => {
                 let outcome = match receipt {
                     Receipt::Returned => "unrouted",
-                    _ if tried.parcel.is_dead => "dead",
-                    _ => "published",
+                    Receipt::Refused => "refused",
+                    Receipt::TooLarge => "too_large",
+                    Receipt::Confirmed if tried.parcel.is_dead => "dead",
+                    Receipt::Confirmed => "published",
                 };
                 metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
                 settled.push(tried.parcel.tag);
@@ -130,7 +130,7 @@ fn count_copies(receipts: &[Receipt]) {
         let outcome = match receipt {
             Receipt::Confirmed => "published",
             Receipt::Returned => "gone",
-            Receipt::Refused => "refused",
+            Receipt::Refused | Receipt::TooLarge => "refused",
         };
         metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(1);
     }

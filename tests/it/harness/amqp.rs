@@ -203,6 +203,26 @@ impl Bench {
         depth
     }
 
+    /// Consumers that the broker knows of a queue.
+    pub async fn consumers(&self, queue: &str) -> u32 {
+        let channel = self.connection.create_channel().await.expect("a channel");
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
+        let consumers = declared.expect("the queue").consumer_count();
+        let _ = channel.close(200, "looked".into()).await;
+        consumers
+    }
+
+    /// How often the message in front of a queue was delivered before.
+    pub async fn attempts(&self, queue: &str) -> String {
+        let getting = self.channel.basic_get(queue.into(), BasicGetOptions::default());
+        let message = getting.await.expect("the queue").expect("a message").delivery;
+        let properties = message.properties.clone();
+        let requeue = BasicNackOptions { requeue: true, multiple: false };
+        message.acker.nack(requeue).await.expect("given back");
+        Result::read(&properties, String::new(), Vec::new()).header("x-delivery-count")
+    }
+
     /// Takes one message out of a queue, if there is one.
     pub async fn pop(&self, queue: &str) -> Option<Result> {
         let getting = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });

@@ -20,7 +20,7 @@ pub use http::{Answer, Caller};
 pub use mugs::{MUG, mug, with_mugs};
 pub use process::{Process, Role, SECRET};
 pub use proxy::Proxy;
-pub use site::Site;
+pub use site::{Broker, Site};
 pub use tally::Tally;
 
 use serde_json::Value;

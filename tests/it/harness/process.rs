@@ -144,6 +144,42 @@ impl Process {
             .sum()
     }
 
+    /// Memory that it occupies, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        kilobytes.map(|kilobytes: u64| kilobytes * 1024).expect("its memory")
+    }
+
+    /// Threads that it has.
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads").count()
+    }
+
+    /// Time that it has spent on a processor, in itself and in the kernel.
+    pub fn cpu(&self) -> Duration {
+        let stat = self.proc("stat");
+        let (_, fields) = stat.rsplit_once(')').expect("fields behind its name");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+        Duration::from_millis(ticks * 10) // a tick has been 10 ms on every Linux
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it runs")
+    }
+
+    /// SIGSTOP: it stands still, with all its connections open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
     fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");

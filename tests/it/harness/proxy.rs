@@ -9,8 +9,10 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Up,
-    /// Connections are dropped, and new ones too: the server is down.
+    /// Connections are dropped, and new ones too: nobody stands behind the load balancer.
     Cut,
+    /// Connections are dropped, and nobody listens for new ones: the server is down.
+    Refused,
     /// Nothing moves, and nobody is told: the network lost its way.
     Frozen,
 }
@@ -50,9 +52,14 @@ impl Proxy {
         Self { line, delay, losses, url: format!("{head}127.0.0.1:{port}/{path}") }
     }
 
-    /// Connections are dropped and new ones refused.
+    /// Connections are dropped, and new ones as soon as they are accepted.
     pub fn cut(&self) {
         self.line.send_replace(Line::Cut);
+    }
+
+    /// Connections are dropped, and new ones refused.
+    pub fn refuse(&self) {
+        self.line.send_replace(Line::Refused);
     }
 
     /// Nothing goes through, and nobody is told.
@@ -84,9 +91,28 @@ struct Way {
     delay: watch::Receiver<Duration>,
 }
 
-async fn accept(listener: TcpListener, server: String, way: Way, losses: watch::Receiver<u32>) {
-    while let Ok((near, _)) = listener.accept().await {
-        tokio::spawn(connect(near, server.clone(), way.clone(), losses.clone()));
+async fn accept(
+    mut listener: TcpListener,
+    server: String,
+    mut way: Way,
+    losses: watch::Receiver<u32>,
+) {
+    loop {
+        let near = tokio::select! {
+            accepted = listener.accept() => accepted.map(|(near, _)| near).ok(),
+            refusing = way.line.wait_for(|line| *line == Line::Refused) => {
+                if refusing.is_err() { return }
+                None
+            }
+        };
+        if let Some(near) = near {
+            tokio::spawn(connect(near, server.clone(), way.clone(), losses.clone()));
+        } else {
+            let address = listener.local_addr().expect("an address");
+            drop(listener);
+            let _ = way.line.wait_for(|line| *line != Line::Refused).await;
+            listener = TcpListener::bind(address).await.expect("the same port");
+        }
     }
 }
 
@@ -104,7 +130,7 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
         tokio::select! {
             () = carry(&mut near_in, &mut far_out, way.clone()) => {}
             () = carry(&mut far_in, &mut near_out, way.clone()) => {}
-            _ = cutting.wait_for(|line| *line == Line::Cut) => {}
+            _ = cutting.wait_for(|line| matches!(line, Line::Cut | Line::Refused)) => {}
         }
     };
     let lost = tokio::select! {

@@ -13,7 +13,46 @@ use std::process::Output;
 /// Holds while one test makes the template that all others copy.
 const TEMPLATE_LOCK: i64 = 0x7265_6465_656d;
 
+/// Where a site's vhost is.
+#[derive(Clone)]
+pub struct Broker {
+    pub amqp_url: String,
+    pub management_url: String,
+}
+
+impl Broker {
+    /// The one that all tests share.
+    pub fn shared() -> Self {
+        let (amqp_url, management_url) = (server("AMQP_URL"), server("RABBITMQ_MANAGEMENT_URL"));
+        Self { amqp_url, management_url }
+    }
+
+    /// A call to its management API.
+    pub async fn manage(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> reqwest::Result<reqwest::Response> {
+        let url = format!("{}/api/{path}", self.management_url.trim_end_matches('/'));
+        let mut request = reqwest::Client::new().request(method, url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        request.send().await?.error_for_status()
+    }
+
+    async fn create_vhost(&self, name: &str) {
+        self.manage(reqwest::Method::PUT, &format!("vhosts/{name}"), None).await.expect("a vhost");
+        let all = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
+        let user = self.amqp_url.split("://").nth(1).and_then(|rest| rest.split(':').next());
+        let path = format!("permissions/{name}/{}", user.unwrap_or("guest"));
+        self.manage(reqwest::Method::PUT, &path, Some(all)).await.expect("permissions");
+    }
+}
+
 pub struct Site {
+    broker: Broker,
     pub name: String,
     pub database_url: String,
     pub amqp_url: String,
@@ -36,14 +75,20 @@ fn with_path(url: &str, path: &str) -> String {
 impl Site {
     /// A fresh one.
     pub async fn open() -> Self {
+        Self::open_on(Broker::shared()).await
+    }
+
+    /// A fresh one, with its vhost on this broker.
+    pub async fn open_on(broker: Broker) -> Self {
         let name = format!("t_{}", uuid::Uuid::new_v4().simple());
         let database_url = create_database(&name).await;
-        create_vhost(&name).await;
+        broker.create_vhost(&name).await;
         let files = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&files).expect("a folder for files");
         let url = SecretString::from(database_url.clone());
         Self {
-            amqp_url: with_path(&server("AMQP_URL"), &name),
+            amqp_url: with_path(&broker.amqp_url, &name),
+            broker,
             store: store::pool(&url, StoreRole::Admin, 4).expect("a pool"),
             database_url,
             name,
@@ -54,17 +99,22 @@ impl Site {
     /// The usual world: clients acme and zeta, each with players p1..p9 (1,000 points, 5 gold, 5 gems).
     pub async fn with_clients() -> Self {
         let site = Self::open().await;
+        site.add_clients();
+        site
+    }
+
+    /// Those clients and players.
+    pub fn add_clients(&self) {
         for client in ["acme", "zeta"] {
-            site.json(&["client", "create", client]);
+            self.json(&["client", "create", client]);
             let mut rows = "player_id,asset,amount\n".to_owned();
             for player in 1..=9 {
                 for asset in ["point,1000", "badge:gold,5", "custom:gem,5"] {
                     rows.push_str(&format!("p{player},{asset}\n"));
                 }
             }
-            site.import(&["players", "import", "--client", client, "--import-id", "start"], &rows);
+            self.import(&["players", "import", "--client", client, "--import-id", "start"], &rows);
         }
-        site
     }
 
     /// Runs a command to its end.
@@ -249,7 +299,8 @@ impl Site {
         let mut db = maintenance().await;
         let drop = format!("drop database if exists {} with (force)", self.name);
         db.execute(AssertSqlSafe(drop)).await.expect("dropped");
-        let _ = management(reqwest::Method::DELETE, &format!("vhosts/{}", self.name), None).await;
+        let path = format!("vhosts/{}", self.name);
+        let _ = self.broker.manage(reqwest::Method::DELETE, &path, None).await;
         let _ = std::fs::remove_dir_all(&self.files);
     }
 }
@@ -299,25 +350,11 @@ async fn create_database(name: &str) -> String {
     with_path(&server("DATABASE_URL"), name)
 }
 
-async fn create_vhost(name: &str) {
-    management(reqwest::Method::PUT, &format!("vhosts/{name}"), None).await.expect("a vhost");
-    let all = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
-    let user = server("AMQP_URL");
-    let user = user.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or("guest");
-    let path = format!("permissions/{name}/{user}");
-    management(reqwest::Method::PUT, &path, Some(all)).await.expect("permissions");
-}
-
-/// A call to the broker's management API.
+/// A call to the management API of the shared broker.
 pub async fn management(
     method: reqwest::Method,
     path: &str,
     body: Option<Value>,
 ) -> reqwest::Result<reqwest::Response> {
-    let url = format!("{}/api/{path}", server("RABBITMQ_MANAGEMENT_URL").trim_end_matches('/'));
-    let mut request = reqwest::Client::new().request(method, url);
-    if let Some(body) = body {
-        request = request.json(&body);
-    }
-    request.send().await?.error_for_status()
+    Broker::shared().manage(method, path, body).await
 }

@@ -1,0 +1,182 @@
+//! Keeps one publisher of the gate going, and notices within a second that the broker is away,
+//! blocked or silent: whoever waits is told then, and nobody is let in until it is back.
+
+use super::gate::Passed;
+use crate::broker::publisher::{Bound, Outgoing, Publisher, Receipt};
+use crate::broker::{self, Pool, topology};
+use crate::retry::Pauses;
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{interval, sleep};
+
+/// Most messages in a window.
+const WINDOW_MAX: usize = 256;
+/// How often an idle publisher looks after its connection.
+const CHECK_EVERY: Duration = Duration::from_millis(200);
+/// A window that waits longer for its confirms than this makes us ask whether the broker is there at
+/// all. Together with the time for that answer it leaves room below the second in which a caller
+/// shall be told.
+const SLOW: Duration = Duration::from_millis(200);
+
+const AWAY: &str = "the broker is away";
+const BLOCKED: &str = "the broker is blocked";
+
+/// A message, and who waits to hear what became of it.
+pub struct Waiting {
+    /// The message.
+    pub message: Outgoing,
+    /// Told once.
+    pub passed: oneshot::Sender<Passed>,
+}
+
+/// Where the broker is, and what it must have.
+pub struct Road {
+    /// The broker.
+    pub amqp_url: SecretString,
+    /// Bytes that may wait in a request queue.
+    pub queue_bytes_max: u64,
+    /// Connections to publish on.
+    pub pool: Pool,
+}
+
+impl Road {
+    async fn connect(&self) -> broker::Result<Publisher> {
+        let connection = broker::connect(&self.amqp_url, "redeemq ingress: topology").await?;
+        let declared = topology::declare(&connection, self.queue_bytes_max).await;
+        broker::close(connection).await;
+        declared?;
+        Publisher::open(&self.pool, Bound::default()).await
+    }
+}
+
+/// Keeps one publisher going.
+pub struct Keeper {
+    /// The way to the broker.
+    pub road: Road,
+    /// What comes in.
+    pub waiting: mpsc::Receiver<Waiting>,
+    /// Whether more shall be let in.
+    pub is_open: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// Connects, publishes until that ends, and begins anew.
+    pub async fn keep(mut self) {
+        let mut pauses = Pauses::new();
+        loop {
+            match refusing(&mut self.waiting, AWAY, self.road.connect()).await {
+                Ok(publisher) => {
+                    tracing::info!("publishing");
+                    pauses.reset();
+                    self.is_open.store(true, Ordering::Relaxed);
+                    self.publish(&publisher).await;
+                    self.is_open.store(false, Ordering::Relaxed);
+                    refusing(&mut self.waiting, BLOCKED, unblocked(&publisher)).await;
+                    publisher.discard();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no way to the broker: callers are told to retry")
+                }
+            }
+            metrics::counter!("redeemq_publisher_reconnects_total").increment(1);
+            refusing(&mut self.waiting, AWAY, sleep(pauses.draw())).await;
+        }
+    }
+
+    /// Publishes windows until the broker fails or blocks us.
+    async fn publish(&mut self, publisher: &Publisher) {
+        let mut window: Vec<Waiting> = Vec::with_capacity(WINDOW_MAX);
+        let mut check = interval(CHECK_EVERY);
+        loop {
+            let taken = tokio::select! {
+                taken = self.waiting.recv_many(&mut window, WINDOW_MAX) => Some(taken),
+                _ = check.tick() => None,
+            };
+            if publisher.is_blocked() {
+                return answer_all(&mut window, Passed::Refused(BLOCKED));
+            }
+            if !publisher.is_usable() {
+                return answer_all(&mut window, Passed::Refused(AWAY));
+            }
+            match taken {
+                None => continue,
+                Some(0) => return,
+                Some(_) => {}
+            }
+            let messages: Vec<Outgoing> = window.iter().map(|w| w.message.clone()).collect();
+            match confirmed(publisher, &messages).await {
+                Ok(receipts) => {
+                    for (waiting, receipt) in window.drain(..).zip(receipts) {
+                        let _ = waiting.passed.send(passed(receipt));
+                    }
+                }
+                Err(error) => {
+                    let jobs = window.len();
+                    tracing::warn!(%error, jobs, "a window was not confirmed: its callers are told that its fate is unknown");
+                    metrics::counter!("redeemq_confirms_unknown_total").increment(jobs as u64);
+                    return answer_all(&mut window, Passed::Unknown);
+                }
+            }
+        }
+    }
+}
+
+/// Does something else, and refuses meanwhile whoever slipped in before the gate was shut.
+async fn refusing<T>(
+    waiting: &mut mpsc::Receiver<Waiting>,
+    reason: &'static str,
+    doing: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(doing);
+    loop {
+        tokio::select! {
+            done = &mut doing => return done,
+            Some(refused) = waiting.recv() => {
+                let _ = refused.passed.send(Passed::Refused(reason));
+            }
+        }
+    }
+}
+
+/// Waits for the end of a block on the connection that was told of it. A new one would be told only
+/// after it has published, so each would let a window in whose fate nobody knows.
+async fn unblocked(publisher: &Publisher) {
+    while publisher.is_blocked() && publisher.is_usable() {
+        sleep(CHECK_EVERY).await;
+    }
+}
+
+/// Publishes a window, for as long as the broker shows signs of life: it may be slow, but it may not
+/// be silent.
+async fn confirmed(publisher: &Publisher, messages: &[Outgoing]) -> broker::Result<Vec<Receipt>> {
+    let publishing = publisher.publish(messages, false);
+    tokio::pin!(publishing);
+    loop {
+        tokio::select! {
+            receipts = &mut publishing => return receipts,
+            () = sleep(SLOW) => {}
+        }
+        tokio::select! {
+            receipts = &mut publishing => return receipts,
+            answered = publisher.ask() => answered?,
+        }
+    }
+}
+
+fn passed(receipt: Receipt) -> Passed {
+    match receipt {
+        Receipt::Confirmed => Passed::Confirmed,
+        Receipt::Returned => Passed::Refused("no queue takes requests"),
+        Receipt::Refused => Passed::Refused("the request queue is full"),
+        Receipt::TooLarge => Passed::Refused("the broker takes no message of this size"),
+    }
+}
+
+fn answer_all(window: &mut Vec<Waiting>, passed: Passed) {
+    for waiting in window.drain(..) {
+        let _ = waiting.passed.send(passed);
+    }
+}

@@ -1,0 +1,28 @@
+//! What happens when RabbitMQ itself goes: away, killed, blocked, or with other settings. All that
+//! would disturb other tests, so this target brings a RabbitMQ of its own; and it runs when no other
+//! target does, so it can hold us to seconds.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+#[path = "it/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "what other targets need of it")]
+mod harness;
+
+#[path = "broker/away.rs"]
+mod away;
+#[path = "broker/blocked.rs"]
+mod blocked;
+#[path = "broker/held.rs"]
+mod held;
+#[path = "broker/idle.rs"]
+mod idle;
+#[path = "broker/killed.rs"]
+mod killed;
+#[path = "broker/large.rs"]
+mod large;
+#[path = "broker/node.rs"]
+mod node;
+#[path = "broker/takeover.rs"]
+mod takeover;
+#[path = "broker/told.rs"]
+mod told;

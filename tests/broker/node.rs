@@ -1,0 +1,125 @@
+//! The RabbitMQ of this target.
+
+use crate::harness::{Broker, Site};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/services");
+const NAME: &str = "broker";
+
+/// A test shares the node with others, or has it for itself while it changes the node.
+static TURNS: RwLock<()> = RwLock::const_new(());
+
+pub struct Node {
+    broker: Broker,
+    /// Reads from us until we end, however we end: then the node is removed.
+    _keeper: Child,
+}
+
+fn node() -> &'static Node {
+    static NODE: OnceLock<Node> = OnceLock::new();
+    NODE.get_or_init(|| {
+        let tell = r#"echo "$AMQP_URL"; echo "$RABBITMQ_MANAGEMENT_URL"; cat >/dev/null"#;
+        let mut keeper = Command::new(SERVICES)
+            .args(["with", NAME, "--", "sh", "-c", tell])
+            .env_remove("AMQP_URL")
+            .env_remove("RABBITMQ_MANAGEMENT_URL")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("deploy/services runs");
+        let told = BufReader::new(keeper.stdout.take().expect("its output"));
+        let mut urls = told.lines().map_while(Result::ok);
+        let mut next = || urls.next().expect("a RabbitMQ of our own");
+        let broker = Broker { amqp_url: next(), management_url: next() };
+        Node { broker, _keeper: keeper }
+    })
+}
+
+/// The node, beside other tests.
+pub async fn shared() -> (&'static Node, RwLockReadGuard<'static, ()>) {
+    let turn = TURNS.read().await;
+    (node(), turn)
+}
+
+/// The node alone.
+pub async fn alone() -> (&'static Node, RwLockWriteGuard<'static, ()>) {
+    let turn = TURNS.write().await;
+    (node(), turn)
+}
+
+impl Node {
+    /// A site whose two clients have mugs.
+    pub async fn site(&self) -> Site {
+        let site = Site::open_on(self.broker.clone()).await;
+        site.add_clients();
+        for client in ["acme", "zeta"] {
+            site.goods(client, crate::harness::MUG);
+        }
+        site
+    }
+
+    /// SIGKILL: the node is gone, and its data stays.
+    pub fn kill(&self) {
+        services(&["kill", NAME, "rabbitmq"]);
+    }
+
+    /// Starts it again.
+    pub fn revive(&self) {
+        services(&["revive", NAME, "rabbitmq"]);
+    }
+
+    /// Whether it speaks to clients.
+    pub async fn greets(&self) -> bool {
+        let (_, address) = self.broker.amqp_url.rsplit_once('@').expect("a user");
+        let (address, _) = address.split_once('/').expect("a vhost");
+        let Ok(mut line) = TcpStream::connect(address).await else { return false };
+        let asked = line.write_all(b"AMQP\x00\x00\x09\x01").await;
+        asked.is_ok() && line.read_exact(&mut [0]).await.is_ok()
+    }
+
+    /// Raises the memory alarm, until the guard is dropped.
+    pub fn alarm(&self) -> Alarm {
+        services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.00001"]);
+        Alarm
+    }
+
+    /// Changes a setting of the node, until the guard is dropped. Channels take it as they open.
+    pub fn with(&self, setting: &'static str, value: u64, usually: u64) -> Changed {
+        set(setting, value);
+        Changed { setting, usually }
+    }
+}
+
+pub struct Alarm;
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.4"]);
+    }
+}
+
+pub struct Changed {
+    setting: &'static str,
+    usually: u64,
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        set(self.setting, self.usually);
+    }
+}
+
+fn set(setting: &str, value: u64) {
+    let setting = format!("application:set_env(rabbit, {setting}, {value}).");
+    services(&["rabbitmqctl", NAME, "eval", &setting]);
+}
+
+fn services(arguments: &[&str]) {
+    let done = Command::new(SERVICES).args(arguments).stdout(Stdio::null()).status();
+    assert!(done.expect("deploy/services runs").success(), "deploy/services {arguments:?}");
+}
