@@ -35,6 +35,7 @@ stop: ## Stop and remove what `make run` started
 # Servers of its own whatever the environment names, for it kills them.
 prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=…
 	cargo build --release --bin redeemq --example prove
+	@! grep -q REDEEMQ_CRASH "$(TARGET)/release/redeemq" || { echo 'src/crash.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with prove -- "$(TARGET)/release/examples/prove" --services prove \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -11,7 +11,8 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`]: shapes of messages, keyed hashes, pauses;
+//! - [`wire`], [`secrets`], [`retry`], [`crash`]: shapes of messages, keyed hashes, pauses, and faults
+//!   on purpose;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -30,6 +31,7 @@
 
 pub mod domain;
 
+pub mod crash;
 pub mod retry;
 pub mod secrets;
 pub mod wire;

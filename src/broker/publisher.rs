@@ -1,6 +1,7 @@
 //! Publishing with confirms, a window at a time.
 
 use super::{BrokerError, Result, in_time, own};
+use crate::crash::{self, Point};
 use deadpool_lapin::{Object, Pool};
 use lapin::Confirmation;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -188,6 +189,7 @@ impl Publisher {
             );
             confirms.push(Some(publishing.await?));
         }
+        crash::point(Point::AfterPublish);
         let mut acked = Vec::with_capacity(window.len());
         let mut returned = HashSet::new();
         for confirm in confirms {

@@ -1,6 +1,7 @@
 //! Steps 1 to 3 of a batch, in one transaction: load, decide, persist.
 
 use super::Context;
+use crate::crash::{self, Point};
 use crate::domain::decide::{Earlier, Verdict, decide};
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
@@ -44,14 +45,18 @@ async fn in_transaction(
 ) -> Result<Vec<Answer>, StoreError> {
     let mut db = db.begin().await?;
     let mut state = store::load::load(&mut db, jobs).await?;
+    crash::point(Point::AfterLoad);
 
     let rules = context.rules();
     let (verdicts, changes) = decide(jobs, &mut state, &rules);
+    crash::point(Point::AfterDecide);
 
     let bodies = render(jobs, &verdicts, rules.now);
     let entries = entries(jobs, &verdicts, &bodies);
     store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
+    crash::point(Point::BeforeCommit);
     db.commit().await?;
+    crash::point(Point::AfterCommit);
 
     for entry in &entries {
         count(entry.job, entry.outcome, rules.now);

@@ -9,6 +9,7 @@ use crate::broker::letters::Letter;
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
 use crate::broker::settler::Settler;
 use crate::broker::{BrokerError, Result, topology};
+use crate::crash::{self, Point};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -120,7 +121,9 @@ async fn publish_window(
             }
         }
     }
+    crash::point(Point::AfterConfirm);
     let lost = settler.ack(&settled).await;
+    crash::point(Point::AtAck);
     metrics::counter!("redeemq_acks_lost_total").increment(lost as u64);
     Ok(())
 }

@@ -12,6 +12,7 @@ mod auth;
 mod away;
 mod books;
 mod coupons;
+mod crashes;
 mod dead;
 mod faults;
 mod full;

@@ -8,7 +8,7 @@ use lapin::options::{
     ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
 use redeemq::broker::topology;
 use serde_json::{Value, json};
 
@@ -195,22 +195,21 @@ impl Bench {
 
     /// Messages that are ready in a queue.
     pub async fn depth(&self, queue: &str) -> u32 {
-        let channel = self.connection.create_channel().await.expect("a channel");
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
-        let depth = declared.expect("the queue").message_count();
-        let _ = channel.close(200, "looked".into()).await;
-        depth
+        self.look_at(queue).await.message_count()
     }
 
     /// Consumers that the broker knows of a queue.
     pub async fn consumers(&self, queue: &str) -> u32 {
+        self.look_at(queue).await.consumer_count()
+    }
+
+    async fn look_at(&self, queue: &str) -> Queue {
         let channel = self.connection.create_channel().await.expect("a channel");
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared = channel.queue_declare(queue.into(), passive, FieldTable::default()).await;
-        let consumers = declared.expect("the queue").consumer_count();
+        let queue = declared.expect("the queue");
         let _ = channel.close(200, "looked".into()).await;
-        consumers
+        queue
     }
 
     /// How often the message in front of a queue was delivered before.

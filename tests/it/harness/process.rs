@@ -3,10 +3,13 @@
 use super::{PATIENCE, eventually, leaks};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+const SIGABRT: i32 = 6;
 
 pub const SECRET: &str = "the-first-secret-of-every-test-32b";
 
@@ -168,6 +171,31 @@ impl Process {
 
     fn proc(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("it runs")
+    }
+
+    /// Waits until it has ended of the fault that it was told to have.
+    pub async fn until_aborted(&mut self) {
+        self.logged("failing on purpose").await;
+        let mut status = None;
+        eventually("it aborts", async || {
+            status = self.child.try_wait().expect("a status");
+            status.is_some()
+        })
+        .await;
+        assert_eq!(status.and_then(|status| status.signal()), Some(SIGABRT));
+    }
+
+    /// Waits until it stands still at the point where it was told to.
+    pub async fn until_stopped(&self) {
+        self.logged_containing("stopped until SIGCONT").await;
+    }
+
+    /// Waits until it has begun another session.
+    pub async fn until_back(&self) {
+        eventually("it consumes again", async || {
+            self.all_logged("consuming", "batch_max").len() > 1
+        })
+        .await;
     }
 
     /// SIGSTOP: it stands still, with all its connections open.

@@ -1,5 +1,6 @@
 //! A line to a server, and what can happen to it.
 
+use super::PATIENCE;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +16,10 @@ enum Line {
     Refused,
     /// Nothing moves, and nobody is told: the network lost its way.
     Frozen,
+    /// What the server says is lost; what it is told arrives.
+    Deaf,
+    /// What the server is told is lost; what it says arrives.
+    Mute,
 }
 
 pub struct Proxy {
@@ -23,6 +28,10 @@ pub struct Proxy {
     delay: watch::Sender<Duration>,
     /// Counts the losses: connections from before the last one stay silent for ever.
     losses: watch::Sender<u32>,
+    /// Counts the breaks: connections from before the last one are gone.
+    breaks: watch::Sender<u32>,
+    /// Bytes lost one way or the other.
+    lost: watch::Sender<usize>,
     /// The server's URL, by way of this proxy.
     pub url: String,
 }
@@ -42,14 +51,16 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (line, watching) = watch::channel(Line::Up);
         let (losses, losing) = watch::channel(0);
+        let (breaks, breaking) = watch::channel(0);
         let (delay, delaying) = watch::channel(Duration::ZERO);
+        let lost = watch::Sender::new(0);
         tokio::spawn(accept(
             listener,
             server.to_owned(),
-            Way { line: watching, delay: delaying },
+            Way { line: watching, delay: delaying, breaks: breaking, lost: lost.clone() },
             losing,
         ));
-        Self { line, delay, losses, url: format!("{head}127.0.0.1:{port}/{path}") }
+        Self { line, delay, losses, breaks, lost, url: format!("{head}127.0.0.1:{port}/{path}") }
     }
 
     /// Connections are dropped, and new ones as soon as they are accepted.
@@ -67,6 +78,23 @@ impl Proxy {
         self.line.send_replace(Line::Frozen);
     }
 
+    /// What the server says is lost from now on, while what it is told arrives.
+    pub fn deafen(&self) {
+        self.line.send_replace(Line::Deaf);
+    }
+
+    /// What the server is told is lost from now on, while what it says arrives.
+    pub fn mute(&self) {
+        self.line.send_replace(Line::Mute);
+    }
+
+    /// Waits until something has been lost that way.
+    pub async fn until_lost(&self) {
+        let mut lost = self.lost.subscribe();
+        let waiting = tokio::time::timeout(PATIENCE, lost.wait_for(|lost| *lost > 0)).await;
+        waiting.expect("nothing was said in time").expect("the proxy");
+    }
+
     /// Each piece takes so much longer, either way.
     pub fn delay(&self, by: Duration) {
         self.delay.send_replace(by);
@@ -75,6 +103,12 @@ impl Proxy {
     /// As before: a frozen connection goes on where it stopped.
     pub fn mend(&self) {
         self.line.send_replace(Line::Up);
+    }
+
+    /// The connections there are break, as after a restart; new ones work.
+    pub fn break_off(&self) {
+        self.mend();
+        self.breaks.send_modify(|breaks| *breaks += 1);
     }
 
     /// The connections there are lead nowhere from now on, as after a failover; new ones work.
@@ -89,6 +123,8 @@ impl Proxy {
 struct Way {
     line: watch::Receiver<Line>,
     delay: watch::Receiver<Duration>,
+    breaks: watch::Receiver<u32>,
+    lost: watch::Sender<usize>,
 }
 
 async fn accept(
@@ -118,7 +154,8 @@ async fn accept(
 
 async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watch::Receiver<u32>) {
     let mut line = way.line.clone();
-    let born = *losses.borrow_and_update();
+    let mut breaks = way.breaks.clone();
+    let (born, whole) = (*losses.borrow_and_update(), *breaks.borrow_and_update());
     if line.wait_for(|line| *line != Line::Frozen).await.is_err() || *line.borrow() == Line::Cut {
         return;
     }
@@ -128,9 +165,10 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
     let mut cutting = line;
     let moving = async {
         tokio::select! {
-            () = carry(&mut near_in, &mut far_out, way.clone()) => {}
-            () = carry(&mut far_in, &mut near_out, way.clone()) => {}
+            () = carry(&mut near_in, &mut far_out, way.clone(), Line::Mute) => {}
+            () = carry(&mut far_in, &mut near_out, way.clone(), Line::Deaf) => {}
             _ = cutting.wait_for(|line| matches!(line, Line::Cut | Line::Refused)) => {}
+            _ = breaks.wait_for(|breaks| *breaks > whole) => {}
         }
     };
     let lost = tokio::select! {
@@ -149,7 +187,8 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
 async fn carry(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    Way { mut line, delay }: Way,
+    Way { mut line, delay, lost, .. }: Way,
+    losing: Line,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -158,9 +197,12 @@ async fn carry(
         if !by.is_zero() {
             tokio::time::sleep(by).await;
         }
-        if line.wait_for(|line| *line != Line::Frozen).await.is_err()
-            || to.write_all(&buffer[..length]).await.is_err()
-        {
+        let Ok(line) = line.wait_for(|line| *line != Line::Frozen).await.map(|line| *line) else {
+            return;
+        };
+        if line == losing {
+            lost.send_modify(|lost| *lost += length);
+        } else if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

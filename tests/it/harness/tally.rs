@@ -67,6 +67,13 @@ impl Tally {
         self.results.values().flatten().filter(|result| result.is_replayed).count()
     }
 
+    /// How often the ledger answered for these jobs; a job among them that came twice is one job.
+    pub fn replayed_of(&self, jobs: &[Request]) -> usize {
+        let ids: HashSet<String> = jobs.iter().map(Request::job_id).collect();
+        let results = ids.iter().filter_map(|id| self.results.get(id)).flatten();
+        results.filter(|result| result.is_replayed).count()
+    }
+
     /// The answer to each job. All that one job ever got must be the same bytes.
     pub fn answers(&self) -> Vec<&Value> {
         let mut answers = Vec::with_capacity(self.results.len());
