@@ -11,7 +11,7 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`]: shapes of messages, keyed hashes, pauses;
+//! - [`wire`], [`secrets`], [`retry`], [`server`]: shapes of messages, keyed hashes, pauses, connections;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -32,6 +32,7 @@ pub mod domain;
 
 pub mod retry;
 pub mod secrets;
+pub mod server;
 pub mod wire;
 
 pub mod broker;

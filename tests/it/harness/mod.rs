@@ -2,13 +2,14 @@
 //!
 //! [`site::Site`] is one test's database and vhost, with the command line on them. On it run
 //! [`process::Process`]es of the binary; [`http::Caller`] and [`amqp::Bench`] are the two kinds of
-//! callers; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts what a flood got.
+//! callers, [`raw::Raw`] a bad one; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts what a flood got.
 
 pub mod amqp;
 pub mod http;
 pub mod mugs;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod site;
 pub mod tally;
 
@@ -17,6 +18,7 @@ pub use http::{Answer, Caller};
 pub use mugs::{MUG, mug, with_mugs};
 pub use process::{Process, Role, SECRET};
 pub use proxy::Proxy;
+pub use raw::Raw;
 pub use site::Site;
 pub use tally::Tally;
 
