@@ -25,6 +25,7 @@ mod once;
 mod operations;
 mod outages;
 mod over;
+mod pins;
 mod plans;
 mod poison;
 mod readme;
