@@ -110,6 +110,8 @@ async fn those_turned_away_are_bounded_too() {
     for _ in 0..200 {
         silent.push(Raw::to(&process.http).await);
     }
+    let inside = open_connections(&process).await;
+    assert!(inside <= 1.0 + 64.0, "{inside} of them take a place to be turned away");
     for (answer, after) in join_all(silent.into_iter().map(Raw::until_closed)).await {
         assert_eq!(answer, "");
         assert!(after < Duration::from_secs(8), "{after:?}");

@@ -129,6 +129,7 @@ async fn slow_callers_do_not_hold_the_end_of_a_process() {
     let begun = Instant::now();
     let ended = process.terminate().await;
     assert!(ended.success(), "{ended}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // Five seconds of grace; what hangs longer would be ended with the process, after nine and a half.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
     site.close().await;
 }
