@@ -4,8 +4,11 @@ use crate::broker::topology;
 use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};
+use door::Door;
 use secrecy::SecretString;
 use std::net::SocketAddr;
+
+pub mod door;
 
 /// Redeems goods, coupon codes and sponsor rewards: an HTTP ingress, workers, and the tools beside them.
 #[derive(Debug, Parser)]
@@ -53,6 +56,9 @@ pub struct Config {
     /// Where the ingress listens.
     #[arg(long, env = "REDEEMQ_HTTP_ADDR", global = true, default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
+    /// Whom the ingress lets in.
+    #[command(flatten)]
+    pub door: Door,
     /// Where /metrics is served.
     #[arg(long, env = "REDEEMQ_METRICS_ADDR", global = true, default_value = "127.0.0.1:9464")]
     pub metrics_addr: SocketAddr,
@@ -129,6 +135,9 @@ impl Config {
             amqp_url: self.amqp_url()?.clone(),
             http_addr: self.http_addr,
             queue_bytes_max: self.queue_bytes,
+            connections_max: self.door.connections_max.into(),
+            idle_max: self.door.idle_max(),
+            limits: self.door.limits(),
         })
     }
 

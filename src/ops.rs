@@ -1,6 +1,8 @@
 //! What operators ask a process: is it alive, is it ready, what does it count.
 
+use crate::server::{self, Bounds};
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
@@ -8,8 +10,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long a stopping server waits for the answers that are under way.
-const GRACE: Duration = Duration::from_secs(5);
+/// Scrapers and probes are few, and whoever floods this address shall not take the ingress's files.
+const BOUNDS: Bounds =
+    Bounds { name: "metrics", connections_max: 32, idle_max: Duration::from_secs(75) };
 /// Without it histograms grow without bound.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// From one millisecond to a minute.
@@ -50,30 +53,9 @@ pub async fn run(
         }
     }));
     let router = Router::new()
-        .route("/livez", get(alive))
+        .route("/livez", get(server::alive))
         .route("/metrics", get(async move || metrics.render()));
-    serve(listener, router, stop).await
-}
-
-/// The process answers: that is all it says.
-pub async fn alive() -> &'static str {
-    "alive\n"
-}
-
-/// Serves until told to stop; then until the last answer, but no longer than the grace: an idle
-/// connection would hold a graceful shutdown for ever.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let stopped = stop.clone().cancelled_owned();
-    let serving = async { axum::serve(listener, router).with_graceful_shutdown(stopped).await };
-    tokio::select! {
-        served = serving => Ok(served?),
-        () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
-    }
+    let full = Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "full\n"));
+    server::serve(listener, router, full, BOUNDS, stop).await;
+    Ok(())
 }

@@ -5,6 +5,7 @@
 
 use crate::domain::id::ClientId;
 use crate::domain::job::{Content, JobId, MAC_BYTES};
+use crate::domain::request::PIN_HASHES_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -27,10 +28,18 @@ type Keyed = Hmac<Sha256>;
 
 /// A secret list that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "REDEEMQ_SECRET: secret {0} of the list has less than 32 bytes; make one with `openssl rand -hex 32`"
-)]
-pub struct SecretTooShort(usize);
+pub enum UnusableSecrets {
+    /// The one at this place, counted from 1.
+    #[error(
+        "REDEEMQ_SECRET: secret {0} of the list has less than 32 bytes; make one with `openssl rand -hex 32`"
+    )]
+    TooShort(usize),
+    /// So many.
+    #[error(
+        "REDEEMQ_SECRET: {0} secrets are too many: a request carries a PIN's hash under each, and may carry 4; drop the oldest, after `redeemq branch new-pin` for the branches that still have a PIN under it"
+    )]
+    TooMany(usize),
+}
 
 /// The configured secrets, taken apart by purpose.
 #[derive(Clone)]
@@ -62,17 +71,20 @@ impl Secrets {
     /// Takes the comma-separated list apart.
     ///
     /// # Errors
-    /// When one of the secrets is too short.
-    pub fn parse(list: &SecretString) -> Result<Self, SecretTooShort> {
+    /// When one of the secrets is too short, or they are too many.
+    pub fn parse(list: &SecretString) -> Result<Self, UnusableSecrets> {
         let mut keys = Vec::new();
         for (i, secret) in list.expose_secret().split(',').map(str::trim).enumerate() {
             if secret.len() < SECRET_MIN_BYTES {
-                return Err(SecretTooShort(i + 1));
+                return Err(UnusableSecrets::TooShort(i + 1));
             }
             keys.push(Keys::derive(secret.as_bytes()));
         }
+        if keys.len() > PIN_HASHES_MAX {
+            return Err(UnusableSecrets::TooMany(keys.len()));
+        }
         let mut keys = keys.into_iter();
-        let first = keys.next().ok_or(SecretTooShort(1))?;
+        let first = keys.next().ok_or(UnusableSecrets::TooShort(1))?;
         Ok(Self { first, older: keys.collect() })
     }
 
@@ -244,8 +256,16 @@ mod tests {
     #[test]
     fn a_short_secret_is_refused_by_its_place_and_never_shown() {
         let error = Secrets::parse(&SecretString::from(format!("{NEW},short"))).expect_err("short");
-        assert_eq!(error, SecretTooShort(2));
+        assert_eq!(error, UnusableSecrets::TooShort(2));
         assert!(!error.to_string().contains("short,"));
         assert!(!format!("{:?}", secrets(NEW)).contains("secret"));
+    }
+
+    #[test]
+    fn no_more_secrets_are_in_force_than_a_message_can_carry_hashes() {
+        let list = |secrets: usize| SecretString::from(vec![NEW; secrets].join(","));
+        assert!(Secrets::parse(&list(PIN_HASHES_MAX)).is_ok());
+        let error = Secrets::parse(&list(PIN_HASHES_MAX + 1)).expect_err("too many");
+        assert_eq!(error, UnusableSecrets::TooMany(5));
     }
 }

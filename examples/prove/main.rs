@@ -19,6 +19,7 @@ mod history;
 mod last;
 mod mirror;
 mod nemesis;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/harness/proxy.rs"]
 mod proxy;
 mod publishers;

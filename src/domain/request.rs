@@ -94,6 +94,10 @@ pub struct Verify {
     pub pin_hashes: BTreeMap<String, String>,
 }
 
+/// Most hashes of a PIN in one message, and so most secrets that may be in force. Under each key a
+/// publisher could hash another guess, and the lot counts as one wrong PIN.
+pub const PIN_HASHES_MAX: usize = 4;
+
 /// Parameters that never take part in a fingerprint: they are secrets, or differ between retries.
 pub const SECRET_PARAMS: [&str; 3] = ["token", "pin_code", "pin_hashes"];
 
@@ -209,6 +213,10 @@ fn parse_verify(params: &Params, faults: &mut Faults) -> Option<Verify> {
         (Given::Missing, Given::Good(_) | Given::Unacceptable) => Given::Unacceptable,
         (given, _) => given,
     };
+    let pin = match pin {
+        Given::Good(hashes) if hashes.len() > PIN_HASHES_MAX => Given::Unacceptable,
+        given => given,
+    };
     let pin_hashes = faults.take("pin_code", pin);
     Some(Verify { group: group?, code: code?, pin_hashes: pin_hashes? })
 }
@@ -254,6 +262,18 @@ mod tests {
         ] {
             assert_eq!(parse(operation, text), Err(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn one_message_can_carry_four_hashes_of_a_pin_and_not_five() {
+        let verify = |hashes: usize| {
+            let hashes: BTreeMap<String, &str> =
+                (0..hashes).map(|i| (i.to_string(), "h")).collect();
+            let text = json!({"goods_group": "g", "coupon_code": "c", "pin_hashes": hashes});
+            parse(Operation::Verify, &text.to_string())
+        };
+        assert!(verify(4).is_ok());
+        assert_eq!(verify(5), Err(Refusal::Unacceptable(vec!["pin_code"])));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use crate::wire::{self, envelope};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use std::time::Duration;
 
-/// Seconds after which a refused caller shall try again.
-const RETRY_AFTER_SECONDS: &str = "1";
+/// After this time a refused caller shall try again, where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// A refusal before publishing.
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub struct Refused {
     status: u16,
     message: String,
     response: Value,
+    retry_after: Duration,
 }
 
 impl Refused {
@@ -27,7 +29,13 @@ impl Refused {
             status: code.http_status(),
             message: code.message().to_owned(),
             response: Value::Null,
+            retry_after: RETRY_AFTER,
         }
+    }
+
+    /// 0901: the caller has had his share until then.
+    pub fn too_many(retry_after: Duration) -> Self {
+        Self { retry_after, ..Self::of(Code::TooManyRequests) }
     }
 
     /// 2302 about something that is no parameter, with a status of its own.
@@ -71,8 +79,9 @@ impl IntoResponse for Refused {
         let body = envelope::refusal(self.code, &self.message, &self.response, wire::now());
         let mut response = json(self.status, body);
         if matches!(self.code, Code::Unavailable | Code::TooManyRequests) {
-            let retry_after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
-            response.headers_mut().insert(header::RETRY_AFTER, retry_after);
+            // Rounded up: who comes back when told to shall not be too early.
+            let seconds = self.retry_after.as_millis().div_ceil(1_000).max(1) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -1,47 +1,59 @@
 //! `/Auth` and `/Auth/renew`: api key and secret for a token.
 
 use super::answers::{Refused, success};
-use super::{Front, body};
+use super::limits::network::Network;
+use super::{Front, body, hashing};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::params::{Given, Params};
 use crate::secrets::TOKEN_LIFE;
+use crate::server::Peer;
 use crate::store::{self, StoreError, clients};
 use crate::wire;
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
-use tokio::sync::Semaphore;
+use std::sync::Arc;
 
 /// The client's current token: an unexpired one is handed out again.
 ///
 /// # Errors
-/// 0903, 0001, 0002, 3003.
-pub async fn token(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refused> {
-    grant(front, request, false).await
+/// 0903, 0001, 0002, 0901, 3003.
+pub async fn token(
+    State(front): State<Arc<Front>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Refused> {
+    grant(front, peer, request, false).await
 }
 
 /// A new token; all earlier ones are void.
 ///
 /// # Errors
 /// As [`token`].
-pub async fn renew(State(front): State<Arc<Front>>, request: Request) -> Result<Response, Refused> {
-    grant(front, request, true).await
+pub async fn renew(
+    State(front): State<Arc<Front>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Refused> {
+    grant(front, peer, request, true).await
 }
 
-async fn grant(front: Arc<Front>, request: Request, renew: bool) -> Result<Response, Refused> {
+async fn grant(
+    front: Arc<Front>,
+    peer: Peer,
+    request: Request,
+    renew: bool,
+) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
+    let from = front.limits.hops.network(peer, &parts.headers);
     let params = body::read(&parts, body).await?;
     let (api_key, api_secret) = pair(&params)?;
     // In a task of its own: a caller who hangs up must not drop a transaction half-way.
     let granting = tokio::spawn(async move {
-        let client = check(&front, &api_key, api_secret).await?;
+        let client = check(&front, from, &api_key, api_secret).await?;
         let now = wire::now();
         let (generation, issued_at) =
             current(&front, &client, now, renew).await.map_err(unavailable)?;
@@ -72,38 +84,36 @@ fn pair(params: &Params) -> Result<(String, SecretString), Refused> {
     }
 }
 
-/// Hashes at a time: each takes 19 MiB and a core for some ten milliseconds, and anyone can ask.
-static HASHING: Semaphore = Semaphore::const_new(4);
-/// How long a caller waits for his turn.
-const HASHING_WAIT: Duration = Duration::from_secs(1);
-
-/// Whose pair it is. A wrong key costs as much time as a wrong secret, so that keys can't be probed.
-async fn check(front: &Front, api_key: &str, secret: SecretString) -> Result<ClientId, Refused> {
+/// Whose pair it is.
+async fn check(
+    front: &Front,
+    from: Network,
+    api_key: &str,
+    secret: SecretString,
+) -> Result<ClientId, Refused> {
+    let guesses = &front.limits.guesses;
+    let proven = guesses.proven(api_key, &secret);
+    if proven.is_none() {
+        guesses.count(api_key, from).map_err(Refused::too_many)?;
+    }
     let known = store::in_time(clients::credentials(&front.store, api_key));
     let known = known.await.map_err(unavailable)?;
-    let hash = known.as_ref().map_or(&*NOBODYS_HASH, |known| &known.api_secret_hash).clone();
-    let turn = tokio::time::timeout(HASHING_WAIT, HASHING.acquire()).await;
-    let Ok(Ok(_turn)) = turn else { return Err(Refused::of(Code::Unavailable)) };
-    let verifying = tokio::task::spawn_blocking(move || verifies(&secret, &hash));
-    let is_right = verifying.await.unwrap_or(false);
-    match known {
-        Some(known) if is_right && known.enabled => Ok(known.client),
-        Some(_) if is_right => Err(Refused::of(Code::ClientDisabled)),
-        _ => Err(Refused::of(Code::BadCredentials)),
+    let stored = known.as_ref().map(|known| known.api_secret_hash.expose_secret().to_owned());
+    if proven.is_none() || proven != stored {
+        if !hashing::verify(secret.clone(), stored.clone()).await? {
+            // Only what was right before can be right no more: a guess takes nothing from anyone.
+            if proven.is_some() {
+                guesses.disprove(api_key);
+            }
+            return Err(Refused::of(Code::BadCredentials));
+        }
+        guesses.prove(api_key, &secret, stored.unwrap_or_default());
     }
-}
-
-/// The hash of a text that nobody knows, with the same costs as a client's.
-static NOBODYS_HASH: LazyLock<SecretString> = LazyLock::new(|| {
-    let text: [u8; 32] = rand::random();
-    let hash = Argon2::default().hash_password(&text).map(|hash| hash.to_string());
-    hash.unwrap_or_default().into()
-});
-
-fn verifies(secret: &SecretString, hash: &SecretString) -> bool {
-    PasswordHash::new(hash.expose_secret()).is_ok_and(|hash| {
-        Argon2::default().verify_password(secret.expose_secret().as_bytes(), &hash).is_ok()
-    })
+    match known {
+        Some(known) if known.enabled => Ok(known.client),
+        Some(_) => Err(Refused::of(Code::ClientDisabled)),
+        None => Err(Refused::of(Code::BadCredentials)),
+    }
 }
 
 async fn current(

@@ -1,7 +1,7 @@
 //! `GET /Redeem/jobs/{id}`: what became of a job.
 
 use super::answers::{Refused, applied, decision, json, success};
-use super::{Front, body, headers};
+use super::{Front, body};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::JobId;
@@ -46,13 +46,15 @@ pub async fn status(
     let (parts, _) = request.into_parts();
     let token = body::token(&parts, &Params::default())?;
     let client = front.tokens.judge(token.as_deref())?;
+    front.limits.of_client(&client)?;
     let unknown = || Refused::of(Code::UnknownJob);
     let Path(job_id) = job_id.map_err(|_not_utf8| unknown())?;
     let asked = Asked { id: JobId::parse(&job_id).ok_or_else(unknown)?, client };
     // M tells queued from never given. What the ledger has, it vouches for: a publisher's own UUID has
     // no M, and what was decided stays fetchable when the secret that made its M is gone.
     let given = front.secrets.gave(&asked.client, &asked.id);
-    let wait = headers::wait(&parts.headers);
+    let waiting = front.may_wait(&parts.headers);
+    let wait = waiting.as_ref().map(|(wait, _place)| *wait);
     let deadline = Instant::now() + wait.unwrap_or_default();
     let standing = match look(&front, &asked, deadline).await {
         Ok(standing) if !given && !asked.is_vouched_for_by(&standing) => return Err(unknown()),

@@ -2,36 +2,48 @@
 //! confirmed it. Accepting a job needs no database; only `/Auth` and the status of a job do.
 //!
 //! A request's way: [`body`] reads it, [`tokens`] says whose it is, [`redeem`] makes a job of it,
-//! [`gate`] publishes it, [`replies`] waits for the result where the caller asked for that.
+//! [`gate`] publishes it, [`replies`] waits for the result where the caller asked for that. Before all
+//! that, [`limits`] may find that the caller has had his share.
 
 pub mod answers;
 pub mod auth;
 pub mod body;
 pub mod gate;
+pub mod hashing;
 pub mod headers;
+pub mod hygiene;
 pub mod jobs;
 pub mod keeper;
+pub mod limits;
 pub mod redeem;
 pub mod replies;
 pub mod tokens;
 
 use crate::domain::code::Code;
 use crate::domain::request::Operation;
-use crate::ops;
 use crate::secrets::Secrets;
+use crate::server::{self, Bounds};
 use answers::Refused;
 use axum::Router;
+use axum::http::HeaderMap;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use gate::Gate;
+use limits::Limits;
 use replies::Replies;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokens::Tokens;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// One of so many connections may wait for a decision: those who wait shall not take all of them.
+const WAITS_SHARE: usize = 2;
 
 /// How an ingress runs.
 #[derive(Debug, Clone)]
@@ -42,6 +54,12 @@ pub struct Settings {
     pub http_addr: SocketAddr,
     /// Bytes that may wait in a request queue.
     pub queue_bytes_max: u64,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// How long a connection may be without a request.
+    pub idle_max: Duration,
+    /// How much one caller may ask for.
+    pub limits: limits::Settings,
 }
 
 /// What every handler needs.
@@ -56,8 +74,21 @@ pub struct Front {
     pub replies: Replies,
     /// Who may call.
     pub tokens: Tokens,
+    /// How much one caller may ask for.
+    pub limits: Arc<Limits>,
+    /// Places for those who wait for a decision.
+    pub waits: Semaphore,
     /// Nobody shall wait any longer.
     pub stop: CancellationToken,
+}
+
+impl Front {
+    /// A place among those who wait, and for how long, where the caller asked for that. It is a
+    /// preference: while there is no place, he is answered as if he had not asked.
+    pub fn may_wait(&self, headers: &HeaderMap) -> Option<(Duration, SemaphorePermit<'_>)> {
+        let wait = headers::wait(headers)?;
+        Some((wait, self.waits.try_acquire().ok()?))
+    }
 }
 
 /// The routes of the contract.
@@ -65,7 +96,7 @@ pub fn router(front: Arc<Front>) -> Router {
     let operation = |operation: Operation| {
         post(move |state, request| redeem::accept(operation, state, request))
     };
-    Router::new()
+    let mut counted = Router::new()
         .route("/Auth", post(auth::token))
         .route("/Auth/renew", post(auth::renew))
         .route("/Redeem/goods", operation(Operation::Goods))
@@ -74,11 +105,32 @@ pub fn router(front: Arc<Front>) -> Router {
         .route("/Redeem/sponsor", operation(Operation::Sponsor))
         .route("/Redeem/sponsorGroup", operation(Operation::SponsorGroup))
         .route("/Redeem/jobs/{job_id}", get(jobs::status))
-        .route("/livez", get(ops::alive))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(async || Refused::about_status(404, "path"));
+    if front.limits.count_addresses() {
+        let counting = from_fn_with_state(Arc::clone(&front.limits), limits::of_address);
+        counted = counted.layer(counting);
+    }
+    Router::new()
+        .route("/livez", get(server::alive))
         .route("/readyz", get(ready))
-        .method_not_allowed_fallback(async || Refused::about_status(405, "method"))
-        .fallback(async || Refused::about_status(404, "path"))
+        .method_not_allowed_fallback(wrong_method)
+        .merge(counted)
+        .layer(from_fn(hygiene::keep))
         .with_state(front)
+}
+
+/// What there is for connections that are one too many. The process lives, but is not ready.
+fn full() -> Router {
+    let refusal = async || Refused::of(Code::Unavailable).because("too many connections");
+    Router::new()
+        .route("/livez", get(server::alive))
+        .fallback(refusal)
+        .layer(from_fn(hygiene::keep))
+}
+
+async fn wrong_method() -> Refused {
+    Refused::about_status(405, "method")
 }
 
 async fn ready(
@@ -100,6 +152,7 @@ pub async fn run(
     let listener = TcpListener::bind(settings.http_addr).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_HTTP_ADDR: can't listen on {}: {error}", settings.http_addr)
     })?;
+    tokio::task::spawn_blocking(hashing::prepare).await??;
     let tasks = TaskTracker::new();
     // The ways to the broker outlive the server: what was taken is still answered.
     let closing = CancellationToken::new();
@@ -107,14 +160,21 @@ pub async fn run(
         gate: Gate::open(&settings, &tasks, &closing)?,
         replies: Replies::open(&settings.amqp_url, &tasks, &closing),
         tokens: Tokens::watch(store.clone(), secrets.clone(), &tasks, &closing),
+        limits: Arc::new(Limits::new(&settings.limits)),
+        waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
         secrets,
         store,
         stop: stop.clone(),
     });
+    let bounds = Bounds {
+        name: "ingress",
+        connections_max: settings.connections_max,
+        idle_max: settings.idle_max,
+    };
     tracing::info!(address = %listener.local_addr()?, "accepting");
-    ops::serve(listener, router(front), stop).await?;
+    server::serve(listener, router(front), full(), bounds, stop).await;
     closing.cancel();
     tasks.close();
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(2), tasks.wait()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await;
     Ok(())
 }

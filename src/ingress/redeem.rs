@@ -37,6 +37,9 @@ pub async fn accept(
     let mut params = body::read(&parts, body).await?;
     let token = body::token(&parts, &params)?;
     let client = front.tokens.judge(token.as_deref());
+    if let Ok(client) = &client {
+        front.limits.of_client(client)?;
+    }
     seal_pin(&mut params, &front.secrets);
     let request = parse(operation, client.as_ref().ok(), &params)?;
     let client = client?;
@@ -45,7 +48,8 @@ pub async fn accept(
     let key = key.map_or_else(Uuid::now_v7, |key| key_for(&client, key));
     let asked =
         Asked { id: front.secrets.job_id(&client, key, request.content(operation)), client };
-    let wait = headers::wait(&parts.headers);
+    let waiting = front.may_wait(&parts.headers);
+    let wait = waiting.as_ref().map(|(wait, _place)| *wait);
     let message = Message { operation, request, correlation_id: correlation(&parts.headers)? };
     publish(&front, &asked, message, wait).await
 }

@@ -3,6 +3,7 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+#[allow(dead_code, unused_imports, reason = "what other targets need of it")]
 mod harness;
 
 mod answered;
@@ -13,21 +14,26 @@ mod away;
 mod books;
 mod coupons;
 mod crashes;
+mod crowd;
 mod dead;
 mod faults;
 mod full;
+mod guesses;
 mod held;
 mod http;
+mod hygiene;
 mod judged;
 mod junk;
 mod killers;
 mod leaks;
 mod least;
+mod limits;
 mod lost;
 mod once;
 mod operations;
 mod outages;
 mod over;
+mod pins;
 mod plans;
 mod poison;
 mod readme;
@@ -35,6 +41,7 @@ mod refusals;
 mod rotation;
 mod schema;
 mod silence;
+mod slow;
 mod speed;
 mod supply;
 mod waiting;

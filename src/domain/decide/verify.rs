@@ -6,6 +6,7 @@ use crate::domain::job::Job;
 use crate::domain::outcome::{Outcome, Refusal};
 use crate::domain::request::{Target, Verify};
 use crate::domain::state::{Branch, Changes, CouponUse, PinFailed, PinFailure, State};
+use subtle::ConstantTimeEq as _;
 use time::{Duration, OffsetDateTime};
 
 /// Wrong PINs at one coupon before it is locked for its client.
@@ -98,7 +99,12 @@ fn forgive(failures: &mut [PinFailure], code: &Id) -> bool {
     any
 }
 
-/// The hashes are keyed, so how far two of them agree tells a caller nothing about a PIN.
+/// In constant time: how long it takes says nothing of how much of a hash is right. Every branch is
+/// looked at, so it doesn't say which of them the PIN belongs to either.
 fn find_branch<'a>(branches: Option<&'a Vec<Branch>>, verify: &Verify) -> Option<&'a Branch> {
-    branches?.iter().find(|branch| verify.pin_hashes.get(&branch.key_id) == Some(&branch.pin_hash))
+    let is_its_pin = |branch: &&Branch| {
+        let given = verify.pin_hashes.get(&branch.key_id);
+        given.is_some_and(|given| given.as_bytes().ct_eq(branch.pin_hash.as_bytes()).into())
+    };
+    branches?.iter().filter(is_its_pin).fold(None, |first, branch| first.or(Some(branch)))
 }

@@ -2,8 +2,9 @@
 //!
 //! [`site::Site`] is one test's database and vhost, with the command line on them. On it run
 //! [`process::Process`]es of the binary; [`http::Caller`] and [`amqp::Bench`] are the two kinds of
-//! callers; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts what a flood got.
-//! [`rights`] gives all of them users of their own, and [`leaks`] looks for secrets in what they print.
+//! callers, [`raw::Raw`] a bad one; [`proxy::Proxy`] cuts the line to a server; [`tally::Tally`] counts
+//! what a flood got. [`rights`] gives all of them users of their own, and [`leaks`] looks for secrets in
+//! what they print.
 
 pub mod amqp;
 pub mod http;
@@ -11,6 +12,7 @@ pub mod leaks;
 pub mod mugs;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod rights;
 pub mod site;
 pub mod tally;
@@ -20,6 +22,7 @@ pub use http::{Answer, Caller};
 pub use mugs::{MUG, mug, with_mugs};
 pub use process::{Process, Role, SECRET};
 pub use proxy::Proxy;
+pub use raw::Raw;
 pub use site::{Broker, Site};
 pub use tally::Tally;
 

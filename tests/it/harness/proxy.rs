@@ -1,10 +1,12 @@
 //! A line to a server, and what can happen to it.
 
-use super::PATIENCE;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// Longest wait until somebody sends into a lost line.
+const LOSS_MAX: Duration = Duration::from_secs(30);
 
 /// The state of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +93,7 @@ impl Proxy {
     /// Waits until something has been lost that way.
     pub async fn until_lost(&self) {
         let mut lost = self.lost.subscribe();
-        let waiting = tokio::time::timeout(PATIENCE, lost.wait_for(|lost| *lost > 0)).await;
+        let waiting = tokio::time::timeout(LOSS_MAX, lost.wait_for(|lost| *lost > 0)).await;
         waiting.expect("nothing was said in time").expect("the proxy");
     }
 

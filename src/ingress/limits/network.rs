@@ -1,0 +1,125 @@
+//! Where a request comes from.
+
+use crate::server::Peer;
+use axum::http::HeaderMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Of an IPv6 address, only what a provider gives to one customer: the rest is the customer's choice.
+const IPV6_PREFIX: u32 = 64;
+const FORWARDED: &str = "x-forwarded-for";
+
+/// One address, or one customer's share of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl Network {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let prefix = u128::MAX << (Ipv6Addr::BITS - IPV6_PREFIX);
+                Ipv6Addr::from_bits(address.to_bits() & prefix).into()
+            }
+            v4 => v4,
+        })
+    }
+}
+
+/// The proxies before the ingress.
+pub struct Hops {
+    trusted: usize,
+    has_warned: AtomicBool,
+}
+
+impl Hops {
+    /// So many proxies, each of which adds to `X-Forwarded-For` whom it was called by.
+    pub fn trusting(trusted: u8) -> Self {
+        Self { trusted: trusted.into(), has_warned: AtomicBool::new(false) }
+    }
+
+    /// Whom the outermost trusted proxy was called by. Anyone can send the header with whatever he
+    /// likes in it, but what the proxies of ours add stands behind that. Where they did not add what
+    /// they should have, it is the peer.
+    pub fn network(&self, peer: Peer, headers: &HeaderMap) -> Network {
+        let peer = Network::of(peer.0.ip());
+        if self.trusted == 0 {
+            self.warn_of_a_proxy(headers);
+            return peer;
+        }
+        let lines = headers.get_all(FORWARDED).iter().rev();
+        let mut entries = lines.flat_map(|line| line.to_str().unwrap_or("").rsplit(','));
+        let added = entries.nth(self.trusted - 1);
+        added.and_then(address).map_or(peer, Network::of)
+    }
+
+    /// Behind a proxy that nobody told us of, all callers would be one.
+    fn warn_of_a_proxy(&self, headers: &HeaderMap) {
+        if headers.contains_key(FORWARDED) && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a request came with X-Forwarded-For: behind a proxy, set REDEEMQ_TRUSTED_HOPS, or all its callers share one limit"
+            );
+        }
+    }
+}
+
+/// Some proxies add the port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse().ok().map(|with_port: SocketAddr| with_port.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap_or_else(|_| panic!("no address: {text}"))
+    }
+
+    fn network(trusted: u8, lines: &[&str]) -> Network {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED, HeaderValue::from_str(line).expect("a value"));
+        }
+        Hops::trusting(trusted).network(Peer(SocketAddr::new(ip("10.0.0.1"), 7)), &headers)
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_network_and_an_ipv4_address_another() {
+        for (one, other, same) in [
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+        ] {
+            assert_eq!(Network::of(ip(one)) == Network::of(ip(other)), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn only_what_trusted_proxies_added_is_believed() {
+        for (trusted, lines, from) in [
+            (0, &["192.0.2.9"][..], "10.0.0.1"),
+            (1, &["192.0.2.9"], "192.0.2.9"),
+            (1, &["spoofed, 192.0.2.9"], "192.0.2.9"),
+            (1, &["6.6.6.6", "192.0.2.9"], "192.0.2.9"),
+            (2, &["6.6.6.6, 192.0.2.9, 10.0.0.2"], "192.0.2.9"),
+            (2, &["6.6.6.6, 192.0.2.9", "10.0.0.2"], "192.0.2.9"),
+            (1, &["192.0.2.9:4711"], "192.0.2.9"),
+            (1, &["[2001:db8::1]:4711"], "2001:db8::1"),
+            (1, &["[2001:db8::1]"], "2001:db8::1"),
+            (1, &["2001:db8::1"], "2001:db8::1"),
+            // The proxies did not do as they should.
+            (1, &[], "10.0.0.1"),
+            (2, &["192.0.2.9"], "10.0.0.1"),
+            (1, &["192.0.2.9, unknown"], "10.0.0.1"),
+            (1, &[""], "10.0.0.1"),
+        ] {
+            assert_eq!(network(trusted, lines), Network::of(ip(from)), "{trusted} {lines:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! One connection, and what its caller may take his time over.
+//!
+//! | he | may take | else |
+//! |---|---|---|
+//! | sends the first request's line and headers | [`FIRST_HEAD_MAX`] | is cut off |
+//! | sends those of the next one, the pause before it included | the idle bound | is cut off |
+//! | sends a body | what its reader allows | is answered so, and cut off |
+//! | reads an answer | [`UNREAD_MAX`] without a byte | is cut off |
+//!
+//! The next request's headers need no bound of their own: who drips them holds no more than who is idle.
+
+use super::Peer;
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::error::Error;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
+
+/// Longest time to the end of the first request's headers.
+pub const FIRST_HEAD_MAX: Duration = Duration::from_secs(10);
+/// Longest time without a byte taken while an answer waits to be read.
+pub const UNREAD_MAX: Duration = Duration::from_secs(10);
+/// Most bytes in request line and headers; more are answered 431, as are more than 100 headers.
+pub const HEAD_MAX_BYTES: usize = 16 * 1024;
+/// Most bytes of what was sent ahead that are kept.
+const BUFFER_MAX_BYTES: usize = 64 * 1024;
+
+/// What is expected of a caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    first_head_max: Duration,
+    idle_max: Duration,
+    may_stay: bool,
+}
+
+impl Manners {
+    pub(super) fn of_a_guest(idle_max: Duration) -> Self {
+        Self { first_head_max: FIRST_HEAD_MAX.min(idle_max), idle_max, may_stay: true }
+    }
+
+    /// One request, to be told that there is no place.
+    pub(super) fn of_one_too_many(time: Duration) -> Self {
+        Self { first_head_max: time, idle_max: time, may_stay: false }
+    }
+}
+
+/// Why a connection was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The first request did not come, or not whole.
+    NoRequest,
+    /// No further request came.
+    Idle,
+    /// An answer was not read.
+    Unread,
+}
+
+impl Cut {
+    /// For metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cut::NoRequest => "no_request",
+            Cut::Idle => "idle",
+            Cut::Unread => "unread",
+        }
+    }
+}
+
+/// Serves one connection to its end. When told to stop, it ends with the answer that is under way.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    manners: Manners,
+    stop: CancellationToken,
+) -> Option<Cut> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(UNREAD_MAX));
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(&has_asked);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        asking.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(peer);
+        router.clone().call(request)
+    });
+    let mut serving = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(manners.idle_max)
+            .max_header_size(HEAD_MAX_BYTES)
+            .max_buf_size(BUFFER_MAX_BYTES)
+            .keep_alive(manners.may_stay)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
+    );
+    let mut first_head = pin!(tokio::time::sleep(manners.first_head_max));
+    let (mut first_is_due, mut stopping) = (true, false);
+    loop {
+        tokio::select! {
+            served = serving.as_mut() => {
+                let asked = has_asked.load(Ordering::Relaxed);
+                return served.err().and_then(|error| why(&error, asked));
+            }
+            () = first_head.as_mut(), if first_is_due => {
+                if !has_asked.load(Ordering::Relaxed) {
+                    return Some(Cut::NoRequest);
+                }
+                first_is_due = false;
+            }
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                serving.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Callers who hang up half-way are none of our business.
+fn why(error: &hyper::Error, has_asked: bool) -> Option<Cut> {
+    if is_unread(error) {
+        return Some(Cut::Unread);
+    }
+    error.is_timeout().then_some(if has_asked { Cut::Idle } else { Cut::NoRequest })
+}
+
+fn is_unread(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+}
