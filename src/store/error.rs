@@ -8,10 +8,10 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub enum StoreError {
     /// The driver's or the server's word.
     #[error("database: {0}")]
-    Database(sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// Not even a session.
     #[error(
-        "no session with the database could be had in time: it is away, or starting, or has no session left (look at max_connections, and at the limits of role and database)"
+        "no session with the database could be had in time: it is away, or starting, or has no session left (look at DATABASE_URL, max_connections, and the limits of role and database)"
     )]
     NoSession,
     /// The address is none.
