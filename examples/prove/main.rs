@@ -20,6 +20,7 @@ mod last;
 mod mirror;
 mod nemesis;
 #[path = "../../tests/it/harness/proxy.rs"]
+#[allow(dead_code, reason = "tests do more to a line")]
 mod proxy;
 mod publishers;
 mod reader;
