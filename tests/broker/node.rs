@@ -82,6 +82,13 @@ impl Node {
         asked.is_ok() && line.read_exact(&mut [0]).await.is_ok()
     }
 
+    /// Has it write down which queues it has. It does so by itself half a second after a new one, if
+    /// nothing else is declared meanwhile; killed before that, it would not know their logs again.
+    pub fn remember(&self) {
+        let all = "[ok = dets:sync(Table) || Table <- dets:all()].";
+        services(&["rabbitmqctl", NAME, "eval", all]);
+    }
+
     /// Raises the memory alarm, until the guard is dropped.
     pub fn alarm(&self) -> Alarm {
         services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.00001"]);
