@@ -8,7 +8,8 @@
 //! redeem.results (topic) ──▶ whatever the callers bind
 //! redeem.dead (fanout) ──▶ queue redeem.dead
 //! ```
-//! Workers consume both request queues by the same rules.
+//! Workers consume both request queues by the same rules. What is wanted is data: whoever declares it,
+//! and whoever compares it with what is there, read the same.
 
 use super::{BrokerError, Result, in_time, own};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -39,46 +40,122 @@ const DEAD_DELIVERIES_MAX: i64 = i32::MAX as i64;
 /// of 1 GiB would block all publishers, the results among them.
 pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// The value of an argument of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// A name or a word.
+    Text(&'static str),
+    /// A number.
+    Number(i64),
+}
+
+/// A durable exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its name.
+    pub name: &'static str,
+    /// How it routes.
+    pub kind: ExchangeKind,
+    /// Where goes what no queue of it wants.
+    pub alternate: Option<&'static str>,
+}
+
+/// A durable queue and its binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name.
+    pub name: &'static str,
+    /// All arguments that it has.
+    pub arguments: Vec<(&'static str, Argument)>,
+    /// The exchange that fills it.
+    pub bound_to: &'static str,
+    /// With this routing key.
+    pub by: &'static str,
+}
+
+/// All exchanges, in an order in which they can be declared.
+pub const EXCHANGES: [Exchange; 4] = [
+    Exchange { name: RESULTS, kind: ExchangeKind::Topic, alternate: None },
+    Exchange { name: DEAD, kind: ExchangeKind::Fanout, alternate: None },
+    Exchange { name: SPARE, kind: ExchangeKind::Fanout, alternate: None },
+    Exchange { name: REQUESTS, kind: ExchangeKind::Topic, alternate: Some(SPARE) },
+];
+
+/// All queues, in an order in which they can be declared.
+pub fn queues(bytes_max: u64) -> [Queue; 3] {
+    let dead = vec![
+        ("x-queue-type", Argument::Text("quorum")),
+        ("x-delivery-limit", Argument::Number(DEAD_DELIVERIES_MAX)),
+    ];
+    let (spare, requests) = (requests(bytes_max, DEAD), requests(bytes_max, SPARE));
+    [
+        Queue { name: DEAD, arguments: dead, bound_to: DEAD, by: "" },
+        Queue { name: SPARE, arguments: spare, bound_to: SPARE, by: "" },
+        Queue { name: REQUESTS, arguments: requests, bound_to: REQUESTS, by: "#" },
+    ]
+}
+
+/// Dead-lettering at least once needs all of these together, or it silently is at most once.
+fn requests(bytes_max: u64, dead_letters_to: &'static str) -> Vec<(&'static str, Argument)> {
+    let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    vec![
+        ("x-queue-type", Argument::Text("quorum")),
+        ("x-max-length-bytes", Argument::Number(bytes_max)),
+        ("x-overflow", Argument::Text("reject-publish")),
+        ("x-delivery-limit", Argument::Number(BROKER_ATTEMPTS_MAX)),
+        ("x-dead-letter-exchange", Argument::Text(dead_letters_to)),
+        ("x-dead-letter-strategy", Argument::Text("at-least-once")),
+    ]
+}
+
 /// Declares what is missing; fails where something exists with other arguments. A user without the
 /// right to declare, as an ingress should be, only looks whether there is somewhere to publish.
 ///
 /// # Errors
 /// Names what could not be declared, or is not there.
 pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()> {
-    match exchange(connection, RESULTS, ExchangeKind::Topic, &[]).await {
-        Err(BrokerError::Topology { error, .. }) if is(&error, AMQPSoftError::ACCESSREFUSED) => {
-            return look(connection).await;
+    for (place, exchange) in EXCHANGES.iter().enumerate() {
+        let declaring = on_a_channel(connection, "exchange.declare", async move |channel| {
+            let declared = declare_exchange(&channel, exchange).await;
+            declared.map_err(|error| BrokerError::Topology { what: exchange.name, error })
+        });
+        match declaring.await {
+            Err(BrokerError::Topology { error, .. })
+                if place == 0 && is(&error, AMQPSoftError::ACCESSREFUSED) =>
+            {
+                return look(connection).await;
+            }
+            declared => declared?,
         }
-        declared => declared?,
     }
-    exchange(connection, DEAD, ExchangeKind::Fanout, &[]).await?;
-    exchange(connection, SPARE, ExchangeKind::Fanout, &[]).await?;
-    let alternate = [("alternate-exchange", text(SPARE))];
-    exchange(connection, REQUESTS, ExchangeKind::Topic, &alternate).await?;
-
-    let dead =
-        [("x-queue-type", text("quorum")), ("x-delivery-limit", number(DEAD_DELIVERIES_MAX))];
-    queue(connection, DEAD, &dead, DEAD, "").await?;
-    queue(connection, SPARE, &requests(queue_bytes_max, DEAD), SPARE, "").await?;
-    queue(connection, REQUESTS, &requests(queue_bytes_max, SPARE), REQUESTS, "#").await
+    for queue in &queues(queue_bytes_max) {
+        on_a_channel(connection, "queue.declare", async move |channel| {
+            let declared = declare_queue(&channel, queue).await;
+            declared.map_err(|error| BrokerError::Topology { what: queue.name, error })?;
+            let options = QueueBindOptions::default();
+            let (name, exchange, by) = (own(queue.name), own(queue.bound_to), own(queue.by));
+            Ok(channel.queue_bind(name, exchange, by, options, FieldTable::default()).await?)
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Looking needs no right at all.
 async fn look(connection: &Connection) -> Result<()> {
     for name in [REQUESTS, SPARE] {
-        let channel = channel(connection).await?;
-        in_time("a look at what is declared", async {
+        on_a_channel(connection, "a look at what is declared", async move |channel| {
             let exchange = ExchangeDeclareOptions { passive: true, ..Default::default() };
             let queue = QueueDeclareOptions { passive: true, ..Default::default() };
+            let none = FieldTable::default;
             let absent = |error| match is(&error, AMQPSoftError::NOTFOUND) {
                 true => BrokerError::Absent(name),
                 false => BrokerError::Broker(error),
             };
             let looking =
-                channel.exchange_declare(own(name), ExchangeKind::Topic, exchange, table(&[]));
+                channel.exchange_declare(own(name), ExchangeKind::Topic, exchange, none());
             looking.await.map_err(absent)?;
-            channel.queue_declare(own(name), queue, table(&[])).await.map_err(absent)?;
-            Ok(channel.close(200, own("looked")).await?)
+            channel.queue_declare(own(name), queue, none()).await.map(drop).map_err(absent)
         })
         .await?;
     }
@@ -89,72 +166,38 @@ fn is(error: &lapin::Error, soft: AMQPSoftError) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error) if *error.kind() == AMQPErrorKind::Soft(soft))
 }
 
-/// Dead-lettering at least once needs all of these together, or it silently is at most once.
-fn requests(bytes_max: u64, dead_letters_to: &'static str) -> [(&'static str, AMQPValue); 6] {
-    [
-        ("x-queue-type", text("quorum")),
-        ("x-max-length-bytes", number(i64::try_from(bytes_max).unwrap_or(i64::MAX))),
-        ("x-overflow", text("reject-publish")),
-        ("x-delivery-limit", number(BROKER_ATTEMPTS_MAX)),
-        ("x-dead-letter-exchange", text(dead_letters_to)),
-        ("x-dead-letter-strategy", text("at-least-once")),
-    ]
-}
-
-fn text(value: &'static str) -> AMQPValue {
-    AMQPValue::LongString(value.into())
-}
-
-fn number(value: i64) -> AMQPValue {
-    AMQPValue::LongLongInt(value)
-}
-
-fn table(arguments: &[(&'static str, AMQPValue)]) -> FieldTable {
-    let mut table = FieldTable::default();
-    for (name, value) in arguments {
-        table.insert(own(name), value.clone());
-    }
-    table
-}
-
 /// A failed declaration closes its channel, so each gets its own: the next is not to blame.
-async fn channel(connection: &Connection) -> Result<Channel> {
-    in_time("channel.open", async { Ok(connection.create_channel().await?) }).await
+async fn on_a_channel<D: Future<Output = Result<()>>>(
+    connection: &Connection,
+    what: &'static str,
+    declaring: impl FnOnce(Channel) -> D,
+) -> Result<()> {
+    in_time(what, async {
+        let channel = connection.create_channel().await?;
+        declaring(channel.clone()).await?;
+        Ok(channel.close(200, own("declared")).await?)
+    })
+    .await
 }
 
-async fn exchange(
-    connection: &Connection,
-    name: &'static str,
-    kind: ExchangeKind,
-    arguments: &[(&'static str, AMQPValue)],
-) -> Result<()> {
-    let channel = channel(connection).await?;
+pub(super) async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    in_time("exchange.declare", async {
-        let declaring = channel.exchange_declare(own(name), kind, durable, table(arguments));
-        declaring.await.map_err(|error| BrokerError::Topology { what: name, error })?;
-        Ok(channel.close(200, own("declared")).await?)
-    })
-    .await
+    let mut arguments = FieldTable::default();
+    if let Some(alternate) = exchange.alternate {
+        arguments.insert(own("alternate-exchange"), AMQPValue::LongString(alternate.into()));
+    }
+    channel.exchange_declare(own(exchange.name), exchange.kind.clone(), durable, arguments).await
 }
 
-async fn queue(
-    connection: &Connection,
-    name: &'static str,
-    arguments: &[(&'static str, AMQPValue)],
-    bound_to: &'static str,
-    by: &'static str,
-) -> Result<()> {
-    let channel = channel(connection).await?;
-    in_time("queue.declare", async {
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let declaring = channel.queue_declare(own(name), durable, table(arguments));
-        declaring.await.map_err(|error| BrokerError::Topology { what: name, error })?;
-        let options = QueueBindOptions::default();
-        channel
-            .queue_bind(own(name), own(bound_to), own(by), options, FieldTable::default())
-            .await?;
-        Ok(channel.close(200, own("declared")).await?)
-    })
-    .await
+pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Result<()> {
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    let mut arguments = FieldTable::default();
+    for (name, value) in &queue.arguments {
+        let value = match value {
+            Argument::Text(text) => AMQPValue::LongString((*text).into()),
+            Argument::Number(number) => AMQPValue::LongLongInt(*number),
+        };
+        arguments.insert(own(name), value);
+    }
+    channel.queue_declare(own(queue.name), durable, arguments).await.map(drop)
 }
