@@ -1,5 +1,6 @@
 //! Puts the parts together, and takes them down in order.
 
+use crate::admin::doctor::{self, Role as Part};
 use crate::admin::output::{Output, line};
 use crate::config::{Command, Config};
 use crate::store::{self, Role};
@@ -34,6 +35,10 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Serve => serve(&config, true, true).await,
         Command::Ingress => serve(&config, true, false).await,
         Command::Worker => serve(&config, false, true).await,
+        Command::Doctor(command) => {
+            let settings = doctor_settings(&config, command.role)?;
+            Box::pin(doctor::run(settings, &mut Output::stdio(config.json))).await
+        }
         Command::Dead(command) => {
             let store = pool(&config, Role::Admin, 2)?;
             let mut output = Output::stdio(config.json);
@@ -51,6 +56,16 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
 
 fn pool(config: &Config, role: Role, connections_max: u32) -> anyhow::Result<PgPool> {
     Ok(store::pool(config.database_url()?, role, connections_max)?)
+}
+
+fn doctor_settings(config: &Config, part: Part) -> anyhow::Result<doctor::Settings> {
+    let audit = u32::from(config.audit_every_seconds.is_some());
+    let connections = match part {
+        Part::Serve => INGRESS_CONNECTIONS + WORKER_CONNECTIONS + audit,
+        Part::Ingress => INGRESS_CONNECTIONS,
+        Part::Worker => WORKER_CONNECTIONS + audit,
+    };
+    Ok(config.doctor(part, connections)?)
 }
 
 async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow::Result<ExitCode> {
@@ -75,7 +90,9 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
     }
     if with_worker {
         let store = pool(config, Role::Worker, WORKER_CONNECTIONS)?;
-        parts.spawn(worker::run(config.worker()?, store, stop.clone()));
+        let part = if with_ingress { Part::Serve } else { Part::Worker };
+        let examined = doctor_settings(config, part)?;
+        parts.spawn(work(config.worker()?, store, examined, stop.clone()));
     }
     let ended = tokio::select! {
         signal = stop_signal() => { tracing::info!(signal = signal?, "stopping"); Ok(()) }
@@ -87,6 +104,21 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         tracing::warn!("not everything ended in time; what is unsettled will be delivered again");
     }
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// A worker, once nothing fatal stands against it.
+async fn work(
+    settings: worker::Settings,
+    store: PgPool,
+    examined: doctor::Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let examining = Box::pin(doctor::start::examine(&examined));
+    match stop.run_until_cancelled(examining).await {
+        None => return Ok(()),
+        Some(fit) => fit?,
+    }
+    worker::run(settings, store, stop).await
 }
 
 async fn stop_signal() -> std::io::Result<&'static str> {

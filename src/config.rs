@@ -5,7 +5,7 @@ use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};
 use door::Door;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 
 pub mod door;
@@ -36,6 +36,8 @@ pub enum Command {
     /// What could not become a decision.
     #[command(subcommand)]
     Dead(admin::dead::Command),
+    /// Look for what would break a promise before it does; exit 1 where there is something to mend.
+    Doctor(admin::doctor::DoctorCommand),
     /// Clients, goods, coupons, players, branches, and the audit.
     #[command(flatten)]
     Admin(admin::Command),
@@ -50,6 +52,10 @@ pub struct Config {
     /// RabbitMQ, as amqp://user:password@host:port/vhost (the default vhost is %2f); amqps for TLS.
     #[arg(long, env = "AMQP_URL", global = true, hide_env_values = true, value_parser = secret)]
     pub amqp_url: Option<SecretString>,
+    /// RabbitMQ's management API, as http://user:password@host:15672: tells `doctor` and a starting
+    /// worker of policies, bindings and alarms; off if not given.
+    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", global = true, hide_env_values = true, value_parser = secret)]
+    pub management_url: Option<SecretString>,
     /// Secrets of 32 bytes or more, comma-separated: the first signs, all verify.
     #[arg(long, env = "REDEEMQ_SECRET", global = true, hide_env_values = true, value_parser = secret)]
     pub secret: Option<SecretString>,
@@ -138,6 +144,28 @@ impl Config {
             connections_max: self.door.connections_max.into(),
             idle_max: self.door.idle_max(),
             limits: self.door.limits(),
+        })
+    }
+
+    /// What `doctor` looks at, for a process that may open so many connections to the database.
+    ///
+    /// # Errors
+    /// When a server is not set.
+    pub fn doctor(
+        &self,
+        role: admin::doctor::Role,
+        connections: u32,
+    ) -> Result<admin::doctor::Settings, Missing> {
+        Ok(admin::doctor::Settings {
+            role,
+            database_url: self.database_url()?.clone(),
+            amqp_url: self.amqp_url()?.clone(),
+            management_url: self
+                .management_url
+                .clone()
+                .filter(|url| !url.expose_secret().is_empty()),
+            queue_bytes_max: self.queue_bytes,
+            connections,
         })
     }
 

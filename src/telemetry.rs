@@ -16,6 +16,8 @@ pub fn init(as_json: bool) {
         .with_default(LevelFilter::WARN)
         .with_target("redeemq", LevelFilter::TRACE)
         .with_target("lapin", LevelFilter::ERROR)
+        // A refused question closes its channel: whoever asked is told, and may have expected it.
+        .with_target("lapin::channel", LevelFilter::OFF)
         .with_target("sqlx", LevelFilter::ERROR);
     let colours = std::io::stderr().is_terminal();
     let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);

@@ -12,6 +12,8 @@ mod harness;
 mod away;
 #[path = "broker/blocked.rs"]
 mod blocked;
+#[path = "broker/doctor.rs"]
+mod doctor;
 #[path = "broker/held.rs"]
 mod held;
 #[path = "broker/idle.rs"]

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod branch;
 pub mod client;
 pub mod dead;
+pub mod doctor;
 pub mod import;
 pub mod output;
 pub mod owner;

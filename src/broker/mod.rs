@@ -7,22 +7,25 @@
 
 pub mod consumer;
 pub mod dead;
+pub mod greeting;
 mod knock;
 pub mod letters;
+pub mod management;
+pub mod probe;
 pub mod publisher;
 pub mod replies;
 pub mod settler;
 pub mod topology;
 
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};
+use lapin::ConnectionProperties;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 pub use deadpool_lapin::Pool;
-pub use lapin::BasicProperties;
 pub use lapin::types::{AMQPValue, FieldTable, ShortString};
+pub use lapin::{BasicProperties, Connection};
 
 /// Longest wait for a connection or an answer of the broker.
 pub const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,6 +76,9 @@ pub enum BrokerError {
         "broker: {0} is not there, and this user may not declare it: a worker does when it starts"
     )]
     Absent(&'static str),
+    /// The management API did not say what it was asked.
+    #[error("management API: {0}")]
+    Management(String),
     /// What must not be lost could not be routed to its queue.
     #[error("broker: a message for {0} came back: exchange or queue is missing")]
     Unroutable(&'static str),

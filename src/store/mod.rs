@@ -15,6 +15,7 @@ pub mod branches;
 pub mod clients;
 pub mod dead;
 pub mod error;
+pub mod health;
 pub mod held;
 pub mod imports;
 pub mod ledger;

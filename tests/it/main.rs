@@ -16,6 +16,7 @@ mod coupons;
 mod crashes;
 mod crowd;
 mod dead;
+mod doctor;
 mod faults;
 mod full;
 mod guesses;

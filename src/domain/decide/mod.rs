@@ -18,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 /// A job may claim to be accepted at most this much later than now: clocks of two machines differ.
-const FUTURE_MAX: Duration = Duration::seconds(60);
+pub const FUTURE_MAX: Duration = Duration::seconds(60);
 
 /// What the rules depend on beside the state.
 #[derive(Debug, Clone, Copy)]

@@ -49,6 +49,16 @@ impl Process {
 
     /// Starts it without waiting for the servers behind it.
     pub async fn launch(role: Role, environment: &[(&str, &str)]) -> Self {
+        let mut process = Self::launch_doomed(role, environment);
+        process.metrics = process.address("serving metrics").await;
+        if role != Role::Worker {
+            process.http = process.address("accepting").await;
+        }
+        process
+    }
+
+    /// Starts it without waiting for anything: it may end at once.
+    pub fn launch_doomed(role: Role, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_redeemq"))
             .arg(format!("{role:?}").to_lowercase())
             .envs(environment.iter().copied())
@@ -73,13 +83,19 @@ impl Process {
             printed
         });
         let (http, metrics) = (String::new(), String::new());
-        let site = site(environment);
-        let mut process = Self { child, log, printed: Some(printed), site, http, metrics };
-        process.metrics = process.address("serving metrics").await;
-        if role != Role::Worker {
-            process.http = process.address("accepting").await;
-        }
-        process
+        Self { child, log, printed: Some(printed), site: site(environment), http, metrics }
+    }
+
+    /// Waits until it has ended by itself; its exit status and its log.
+    pub async fn ended(mut self) -> (ExitStatus, String) {
+        let mut status = None;
+        eventually("it ends by itself", async || {
+            status = self.child.try_wait().expect("a status");
+            status.is_some()
+        })
+        .await;
+        eventually("its log is read", async || Arc::strong_count(&self.log) == 1).await;
+        (status.expect("ended"), self.text())
     }
 
     async fn address(&self, message: &str) -> String {

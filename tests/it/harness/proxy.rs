@@ -1,5 +1,6 @@
 //! A line to a server, and what can happen to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +42,17 @@ pub struct Proxy {
 impl Proxy {
     /// In front of the server that a URL names.
     pub async fn before(url: &str) -> Self {
+        Self::open(url, None).await
+    }
+
+    /// The same, and one word becomes another of the same length, either way.
+    #[allow(dead_code, reason = "the campaign shares this file and needs no such line")]
+    pub async fn translating(url: &str, word: &str, to: &str) -> Self {
+        assert_eq!(word.len(), to.len(), "lengths are sent before words");
+        Self::open(url, Some(Arc::new((word.to_owned(), to.to_owned())))).await
+    }
+
+    async fn open(url: &str, words: Option<Words>) -> Self {
         let (head, tail) = match url.rsplit_once('@') {
             Some((head, tail)) => (format!("{head}@"), tail),
             None => {
@@ -59,7 +71,7 @@ impl Proxy {
         tokio::spawn(accept(
             listener,
             server.to_owned(),
-            Way { line: watching, delay: delaying, breaks: breaking, lost: lost.clone() },
+            Way { line: watching, delay: delaying, breaks: breaking, lost: lost.clone(), words },
             losing,
         ));
         Self { line, delay, losses, breaks, lost, url: format!("{head}127.0.0.1:{port}/{path}") }
@@ -120,6 +132,8 @@ impl Proxy {
     }
 }
 
+type Words = Arc<(String, String)>;
+
 /// What a connection watches while it carries.
 #[derive(Clone)]
 struct Way {
@@ -127,6 +141,7 @@ struct Way {
     delay: watch::Receiver<Duration>,
     breaks: watch::Receiver<u32>,
     lost: watch::Sender<usize>,
+    words: Option<Words>,
 }
 
 async fn accept(
@@ -189,12 +204,15 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
 async fn carry(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    Way { mut line, delay, lost, .. }: Way,
+    Way { mut line, delay, lost, words, .. }: Way,
     losing: Line,
 ) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        if let Some(words) = &words {
+            translate(&mut buffer[..length], words.0.as_bytes(), words.1.as_bytes());
+        }
         let by = *delay.borrow();
         if !by.is_zero() {
             tokio::time::sleep(by).await;
@@ -206,6 +224,14 @@ async fn carry(
             lost.send_modify(|lost| *lost += length);
         } else if to.write_all(&buffer[..length]).await.is_err() {
             return;
+        }
+    }
+}
+
+fn translate(text: &mut [u8], word: &[u8], to: &[u8]) {
+    for start in 0..(text.len() + 1).saturating_sub(word.len()) {
+        if text[start..].starts_with(word) {
+            text[start..start + to.len()].copy_from_slice(to);
         }
     }
 }

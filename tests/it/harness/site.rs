@@ -128,6 +128,7 @@ impl Site {
             .args(arguments)
             .env("DATABASE_URL", rights::database_for_command(arguments, &self.database_url))
             .env("AMQP_URL", &self.amqp_url)
+            .env("RABBITMQ_MANAGEMENT_URL", &self.broker.management_url)
             .env("REDEEMQ_SECRET", SECRET)
             .env("RUST_LOG", "trace")
             .envs(environment.iter().copied())
@@ -195,6 +196,12 @@ impl Site {
         Process::launch(role, &self.environment(&database_url, environment)).await
     }
 
+    /// The same, without waiting for anything: it may end at once.
+    pub fn launch_doomed(&self, role: Role, environment: &[(&str, &str)]) -> Process {
+        let database_url = rights::database_for(role, &self.database_url);
+        Process::launch_doomed(role, &self.environment(&database_url, environment))
+    }
+
     fn environment<'a>(
         &'a self,
         database_url: &'a str,
@@ -203,6 +210,7 @@ impl Site {
         let mut all = vec![
             ("DATABASE_URL", database_url),
             ("AMQP_URL", self.amqp_url.as_str()),
+            ("RABBITMQ_MANAGEMENT_URL", self.broker.management_url.as_str()),
             ("REDEEMQ_SECRET", SECRET),
         ];
         all.extend_from_slice(more);

@@ -1,0 +1,73 @@
+//! Exchanges and queues as they are, against those that are wanted.
+
+use super::Settings;
+use super::finding::Examination;
+use crate::broker::probe::{self, Heard};
+use crate::broker::topology::{self, EXCHANGES};
+use crate::broker::{Connection, Result};
+
+/// Looks at all of them; what a process declares when it starts may be missing.
+pub(super) async fn examine(
+    examined: &mut Examination,
+    connection: &Connection,
+    settings: &Settings,
+) -> Result<()> {
+    let first = examined.findings.len();
+    for wanted in &EXCHANGES {
+        let heard = probe::exchange(connection, wanted).await?;
+        judge(examined, "exchange", wanted.name, heard, "delete it");
+    }
+    for wanted in &topology::queues(settings.queue_bytes_max) {
+        let heard = probe::queue(connection, wanted).await?;
+        judge(examined, "queue", wanted.name, heard, "let it run empty and delete it");
+    }
+    if examined.is_clean_since(first) {
+        examined.ok("exchanges and queues are as wanted");
+    }
+    Ok(())
+}
+
+fn judge(examined: &mut Examination, kind: &str, name: &str, heard: Heard, mend: &str) {
+    match heard {
+        Heard::Fine => {}
+        Heard::Missing => {
+            let what = format!("{kind} {name} is missing");
+            let remedy = "Start a worker, or start it again: it declares what is missing. Until then publishers can be refused";
+            examined.warning(what, remedy);
+        }
+        Heard::Forbidden => {
+            let what = format!("whether {kind} {name} is as wanted");
+            examined.not_checked(what, "only a user that may configure it is told");
+        }
+        Heard::Refused(words) => {
+            let words = words.trim_start_matches("PRECONDITION_FAILED - ");
+            let what = format!("{kind} {name} is there, but not as wanted: {words}{}", risk(words));
+            let or = if words.contains("x-max-length-bytes") {
+                ". Or set REDEEMQ_QUEUE_BYTES everywhere to the value that it has"
+            } else {
+                ""
+            };
+            let remedy = format!(
+                "Stop the workers, {mend}, and start a worker: it declares it anew (`received` is what it wants){or}"
+            );
+            examined.fatal(what, remedy);
+        }
+    }
+}
+
+/// What the argument in the broker's words is there for.
+fn risk(words: &str) -> String {
+    let risks = [
+        ("x-queue-type", "only a quorum queue keeps jobs when a node is lost"),
+        ("x-overflow", "a full queue must refuse jobs and never drop them"),
+        ("x-dead-letter-strategy", "jobs over the broker's limit could get lost on their way"),
+        ("x-dead-letter-exchange", "jobs over the broker's limit would be dropped or go astray"),
+        ("x-delivery-limit", "the broker must not give jobs up before the workers do"),
+        ("x-max-length", "a backlog must stay below the broker's memory alarm"),
+        ("x-message-ttl", "jobs would expire undecided"),
+        ("x-expires", "the queue would vanish with its jobs"),
+        ("alternate-exchange", "jobs that no queue wants would come back"),
+    ];
+    let risk = risks.iter().find(|(argument, _)| words.contains(argument));
+    risk.map_or(String::new(), |(_, risk)| format!("; {risk}"))
+}

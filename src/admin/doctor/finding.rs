@@ -1,0 +1,142 @@
+//! What an examination says.
+
+use serde::Serialize;
+use std::fmt;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing to do.
+    Ok,
+    /// Works, and should be mended: it makes the next accident worse.
+    Warning,
+    /// Can break a promise: a worker refuses to start.
+    Fatal,
+}
+
+/// Which server it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Server {
+    /// RabbitMQ.
+    Broker,
+    /// Postgres.
+    Database,
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub server: Server,
+    /// What is so.
+    pub what: String,
+    /// What to do about it; none where nothing is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// It is about to be mended by somebody else: a worker waits for that and does not refuse.
+    #[serde(skip)]
+    pub is_passing: bool,
+}
+
+/// Something that nobody looked at, or could look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unchecked {
+    /// Where.
+    pub server: Server,
+    /// What was to be checked.
+    pub what: String,
+    /// Why it was not.
+    pub why: String,
+    /// It should have been: the server is away, or does not let us look.
+    pub failed: bool,
+}
+
+/// All that an examination of one server has brought.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    server: Server,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// What was not looked at.
+    pub unchecked: Vec<Unchecked>,
+}
+
+impl Examination {
+    /// Nothing yet.
+    pub fn of(server: Server) -> Self {
+        Self { server, findings: Vec::new(), unchecked: Vec::new() }
+    }
+
+    /// All is well with this.
+    pub fn ok(&mut self, what: impl Into<String>) {
+        self.add(Severity::Ok, what.into(), None);
+    }
+
+    /// It works for now.
+    pub fn warning(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Warning, what.into(), Some(remedy.into()));
+    }
+
+    /// It can break a promise.
+    pub fn fatal(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Fatal, what.into(), Some(remedy.into()));
+    }
+
+    /// It would break a promise, and is normal for the seconds of a deployment.
+    pub fn fatal_for_now(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.fatal(what, remedy);
+        if let Some(last) = self.findings.last_mut() {
+            last.is_passing = true;
+        }
+    }
+
+    /// Not looked at, as nobody gave us the means.
+    pub fn not_checked(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        let (server, what, why) = (self.server, what.into(), why.into());
+        self.unchecked.push(Unchecked { server, what, why, failed: false });
+    }
+
+    /// Tried in vain.
+    pub fn failed(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        let (server, what, why) = (self.server, what.into(), why.into());
+        self.unchecked.push(Unchecked { server, what, why, failed: true });
+    }
+
+    /// Whether nothing worse than this was found so far.
+    pub fn is_clean_since(&self, first: usize) -> bool {
+        self.findings[first..].iter().all(|finding| finding.severity == Severity::Ok)
+    }
+
+    /// Whether a worker would refuse to start.
+    pub fn is_fatal(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Fatal)
+    }
+
+    fn add(&mut self, severity: Severity, what: String, remedy: Option<String>) {
+        let server = self.server;
+        self.findings.push(Finding { severity, server, what, remedy, is_passing: false });
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Server::Broker => "broker",
+            Server::Database => "database",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.server, self.what)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, ". {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
