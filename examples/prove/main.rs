@@ -19,7 +19,6 @@ mod history;
 mod last;
 mod mirror;
 mod nemesis;
-#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/harness/proxy.rs"]
 #[allow(dead_code, reason = "tests do more to a line")]
 mod proxy;

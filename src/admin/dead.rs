@@ -5,7 +5,7 @@ use crate::broker::consumer::Received;
 use crate::broker::dead::{DeadLetter, DeadQueue};
 use crate::broker::publisher::{Bound, Outgoing, Publisher, Receipt};
 use crate::broker::topology::REQUESTS;
-use crate::broker::{self, letters, own};
+use crate::broker::{self, BrokerError, letters, own};
 use crate::store::{self, ledger};
 use crate::wire::{self, request};
 use anyhow::{Context as _, bail};
@@ -105,7 +105,7 @@ async fn work(
     store: &PgPool,
 ) -> anyhow::Result<Vec<Value>> {
     let mut rows = Vec::new();
-    while let Some(letter) = queue.next().await? {
+    while let Some(letter) = queue.next().await.map_err(explained)? {
         if !command.is_about(&letter) {
             continue;
         }
@@ -131,6 +131,19 @@ async fn work(
         });
     }
     Ok(rows)
+}
+
+fn explained(error: BrokerError) -> anyhow::Error {
+    let is_unreadable = error.is_unreadable();
+    let error = anyhow::Error::from(error);
+    match is_unreadable {
+        true => error.context(
+            "a letter in the dead queue can't be read (its properties hold text that is no UTF-8, or \
+             fill a frame), and nobody sees those behind it: take it out by the broker's own tools, \
+             such as `rabbitmqadmin get queue=redeem.dead ackmode=ack_requeue_false`",
+        ),
+        false => error,
+    }
 }
 
 fn summary(letter: &DeadLetter) -> Value {
@@ -166,7 +179,9 @@ async fn replay(
         (Some(job), ledger::Standing::Decided(stored)) => {
             let body = wire::answer::again(job, &stored);
             let answer = letters::result(&received(letter), job, &body, true);
-            let outgoing = std::iter::once(answer.main).chain(answer.copies).collect();
+            // Whoever waited on a direct reply has left with his channel.
+            let copies = answer.copies.into_iter().filter(|copy| !copy.is_direct_reply());
+            let outgoing = std::iter::once(answer.main).chain(copies).collect();
             (outgoing, "was decided: its stored answer is published")
         }
         _ => (vec![again(letter, restamp)?], "sent to the workers"),

@@ -7,9 +7,10 @@ use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Connection};
+use lapin::{BasicProperties, Channel, Connection, Event};
 use secrecy::SecretString;
-use std::pin::Pin;
+use std::future::pending;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 /// One delivery, as much as anyone above this layer needs of it.
@@ -28,6 +29,9 @@ pub struct Received {
     pub is_overdue: bool,
 }
 
+/// The queues that a worker takes from.
+pub const QUEUES: [&str; 2] = [REQUESTS, SPARE];
+
 /// Deliveries of one consumer, and a none when it has ended.
 type Deliveries = Pin<Box<dyn Stream<Item = Option<lapin::Result<Delivery>>> + Send + Sync>>;
 
@@ -44,13 +48,16 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Opens a connection and declares what is missing; [`Consumer::consume`] begins.
+    /// Opens a connection and, with a bound on the bytes of its queues, declares what is missing;
+    /// [`Consumer::consume`] begins.
     ///
     /// # Errors
     /// When the broker is away, or a queue exists with other arguments.
-    pub async fn connect(url: &SecretString, queue_bytes_max: u64) -> Result<Self> {
+    pub async fn connect(url: &SecretString, declare: Option<u64>) -> Result<Self> {
         let connection = super::connect(url, "redeemq worker: requests").await?;
-        super::topology::declare(&connection, queue_bytes_max).await?;
+        if let Some(queue_bytes_max) = declare {
+            super::topology::declare(&connection, queue_bytes_max).await?;
+        }
         let opening = async { Ok(connection.create_channel().await?) };
         let channel = in_time("channel.open", opening).await?;
         Ok(Self {
@@ -63,21 +70,22 @@ impl Consumer {
         })
     }
 
-    /// The oldest delivery of each queue and no other. Should it end the process, or the session, it is
+    /// The oldest delivery of a queue and no other. Should it end the process, or the session, it is
     /// charged with the attempt alone; all that is sent ahead would be charged as well.
     ///
     /// # Errors
-    /// When the broker is away.
-    pub async fn first(&mut self) -> Result<Vec<Received>> {
-        in_time("basic.get", async {
-            let mut first = Vec::new();
-            for queue in [REQUESTS, SPARE] {
-                let got = self.channel.basic_get(own(queue), BasicGetOptions::default()).await?;
-                first.extend(got.map(|got| self.settler.receive(got.delivery)));
-            }
-            Ok(first)
-        })
-        .await
+    /// When the broker is away, or what it sent can't be read.
+    pub async fn first(&mut self, queue: &'static str) -> Result<Option<Received>> {
+        // The client library leaves a get without an answer when its connection fails.
+        let failed = failure(&self.connection);
+        let getting = in_time("basic.get", async {
+            Ok(self.channel.basic_get(own(queue), BasicGetOptions::default()).await?)
+        });
+        let got = tokio::select! {
+            got = getting => got?,
+            error = failed => return Err(error.into()),
+        };
+        Ok(got.map(|got| self.settler.receive(got.delivery)))
     }
 
     /// Begins to consume both queues, with as many deliveries sent ahead of each.
@@ -87,7 +95,7 @@ impl Consumer {
     pub async fn consume(&mut self, prefetch: u16) -> Result<()> {
         in_time("basic.consume", async {
             self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-            for queue in [REQUESTS, SPARE] {
+            for queue in QUEUES {
                 let options = BasicConsumeOptions::default();
                 let consuming =
                     self.channel.basic_consume(own(queue), own(""), options, FieldTable::default());
@@ -156,6 +164,18 @@ impl Consumer {
     /// Ends it, and waits until the broker has read all acks; what is not settled is delivered again.
     pub async fn close(self) {
         close(self.connection).await;
+    }
+}
+
+/// The first error of a connection from here on.
+async fn failure(connection: &Connection) -> lapin::Error {
+    let mut errors = pin!(connection.events_listener().filter_map(async |event| match event {
+        Event::Error(error) => Some(error),
+        _ => None,
+    }));
+    match errors.next().await {
+        Some(error) => error,
+        None => pending().await,
     }
 }
 

@@ -20,6 +20,9 @@ pub const REPLAYED: &str = "x-replayed";
 
 /// Longest reason; it may quote what came.
 const REASON_MAX_BYTES: usize = 500;
+/// Longest `traceparent` that is passed on; W3C's has 55 bytes. What comes in one frame with little
+/// else need not fit into one with ours, and the broker ends the connection over that.
+const TRACE_MAX_BYTES: usize = 255;
 /// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
 const HEADERS_MAX: usize = 64 * 1024;
 
@@ -54,7 +57,7 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Letter 
     let mut headers = theirs(received);
     headers.insert(own(REASON), text(reason));
     headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
-    headers.insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.attempts + 1));
+    headers.insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.attempts.saturating_add(1)));
     let main = Outgoing {
         exchange: DEAD,
         routing_key: own("dead"),
@@ -134,8 +137,11 @@ fn properties(received: &Received, job_id: &str) -> BasicProperties {
 
 fn traced(received: &Received, mut headers: FieldTable) -> FieldTable {
     let theirs = received.properties.headers().as_ref();
-    if let Some(trace) = theirs.and_then(|headers| headers.inner().get("traceparent")) {
-        headers.insert(own("traceparent"), trace.clone());
+    if let Some(AMQPValue::LongString(trace)) =
+        theirs.and_then(|headers| headers.inner().get("traceparent"))
+        && trace.as_bytes().len() <= TRACE_MAX_BYTES
+    {
+        headers.insert(own("traceparent"), AMQPValue::LongString(trace.clone()));
     }
     headers
 }

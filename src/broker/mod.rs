@@ -7,6 +7,7 @@
 
 pub mod consumer;
 pub mod dead;
+pub mod direct;
 pub mod greeting;
 mod knock;
 pub mod letters;
@@ -18,8 +19,9 @@ pub mod settler;
 pub mod topology;
 
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};
-use lapin::ConnectionProperties;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::uri::AMQPUri;
+use lapin::{ConnectionProperties, ErrorKind};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -88,6 +90,21 @@ pub enum BrokerError {
 /// library's own conversion would panic).
 pub fn short(text: &str) -> Option<ShortString> {
     ShortString::try_new(text).ok()
+}
+
+impl BrokerError {
+    /// Whether what the broker sent can't be read: the client library knows texts as UTF-8 only, and no
+    /// frame beyond the agreed size, which the broker itself exceeds when it adds headers of its own.
+    pub fn is_unreadable(&self) -> bool {
+        let BrokerError::Broker(error) = self else { return false };
+        match error.kind() {
+            ErrorKind::ParsingError(_) => true,
+            ErrorKind::ProtocolError(error) => {
+                *error.kind() == AMQPErrorKind::Hard(AMQPHardError::FRAMEERROR)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A text of our own, known to be short.

@@ -1,5 +1,6 @@
 //! Publishing with confirms, a window at a time.
 
+use super::topology::DIRECT_REPLY_PREFIX;
 use super::{BrokerError, Result, in_time, own};
 use crate::crash::{self, Point};
 use deadpool_lapin::{Object, Pool};
@@ -224,6 +225,11 @@ impl Publisher {
 }
 
 impl Outgoing {
+    /// Whether it goes to the broker's direct reply-to: see [`super::direct`].
+    pub fn is_direct_reply(&self) -> bool {
+        self.exchange.is_empty() && self.routing_key.as_str().starts_with(DIRECT_REPLY_PREFIX)
+    }
+
     fn destination(&self) -> (ShortString, ShortString, ShortString) {
         let id = self.properties.message_id().clone().unwrap_or_default();
         (id, own(self.exchange), self.routing_key.clone())

@@ -1,6 +1,7 @@
 //! Settling: which deliveries of a channel are still open, and how to acknowledge them.
 
 use super::consumer::Received;
+use super::topology::{REQUESTS, SPARE};
 use super::{AMQPValue, FieldTable, in_time};
 use lapin::Acker;
 use lapin::message::Delivery;
@@ -32,11 +33,10 @@ impl Settler {
         let Delivery { delivery_tag, properties, data, acker, redelivered, .. } = delivery;
         self.open().ackers.insert(delivery_tag, acker);
         let headers = properties.headers().as_ref();
-        let counted = headers.and_then(|headers| headers.inner().get("x-delivery-count"));
         Received {
             tag: delivery_tag,
             body: data,
-            attempts: counted.and_then(whole).unwrap_or(i64::from(redelivered)),
+            attempts: if redelivered { headers.and_then(counted).unwrap_or(1) } else { 0 },
             is_overdue: headers.is_some_and(is_over_broker_limit),
             properties,
         }
@@ -99,6 +99,12 @@ async fn acknowledge(acker: &Acker, multiple: bool) -> bool {
     matches!(in_time("basic.ack", acking).await, Ok(true))
 }
 
+/// The broker's count. It writes one when it delivers again: on a first delivery, the header is what
+/// the publisher has put there, such as a message that he took out of a queue of his own.
+fn counted(headers: &FieldTable) -> Option<i64> {
+    headers.inner().get("x-delivery-count").and_then(whole)
+}
+
 fn whole(value: &AMQPValue) -> Option<i64> {
     match value {
         AMQPValue::ShortShortInt(n) => Some((*n).into()),
@@ -114,11 +120,15 @@ fn whole(value: &AMQPValue) -> Option<i64> {
 
 fn is_over_broker_limit(headers: &FieldTable) -> bool {
     let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { return false };
+    let says = |death: &FieldTable, name: &str, texts: &[&str]| match death.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => texts.iter().any(|t| t.as_bytes() == text.as_bytes()),
+        _ => false,
+    };
+    // Deaths in queues of others say nothing about our attempts.
     let by_limit = |death: &AMQPValue| match death {
-        AMQPValue::FieldTable(death) => match death.inner().get("reason") {
-            Some(AMQPValue::LongString(reason)) => reason.as_bytes() == b"delivery_limit",
-            _ => false,
-        },
+        AMQPValue::FieldTable(death) => {
+            says(death, "reason", &["delivery_limit"]) && says(death, "queue", &[REQUESTS, SPARE])
+        }
         _ => false,
     };
     deaths.as_slice().iter().any(by_limit)
@@ -162,6 +172,38 @@ mod tests {
         assert_eq!(settle(&settler, &[1, 2, 5, 6]), (2, 2));
         arrive(&settler, &[3, 4]);
         assert_eq!(settle(&settler, &[3, 4]), (6, 0));
+    }
+
+    fn received(redelivered: bool, headers: FieldTable) -> Received {
+        let mut delivery = Delivery::mock(1, own(""), own(""), redelivered, Vec::new());
+        delivery.properties = delivery.properties.with_headers(headers);
+        Settler::default().receive(delivery)
+    }
+
+    #[test]
+    fn attempts_are_what_the_broker_counted_and_never_what_a_publisher_forged() {
+        let mut headers = FieldTable::default();
+        assert_eq!(received(false, headers.clone()).attempts, 0);
+        assert_eq!(received(true, headers.clone()).attempts, 1);
+        headers.insert(own("x-delivery-count"), AMQPValue::LongLongInt(i64::MAX));
+        assert_eq!(received(false, headers.clone()).attempts, 0);
+        assert_eq!(received(true, headers).attempts, i64::MAX);
+    }
+
+    #[test]
+    fn only_deaths_in_our_own_queues_make_a_message_overdue() {
+        let died_in = |queue: &str, reason: &str| {
+            let mut death = FieldTable::default();
+            death.insert(own("queue"), AMQPValue::LongString(queue.into()));
+            death.insert(own("reason"), AMQPValue::LongString(reason.into()));
+            let mut headers = FieldTable::default();
+            let deaths = vec![AMQPValue::FieldTable(death)];
+            headers.insert(own("x-death"), AMQPValue::FieldArray(deaths.into()));
+            received(false, headers).is_overdue
+        };
+        assert!(died_in("redeem.requests", "delivery_limit"));
+        assert!(!died_in("redeem.requests", "expired"));
+        assert!(!died_in("orders", "delivery_limit"));
     }
 
     #[test]

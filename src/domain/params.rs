@@ -30,6 +30,17 @@ pub enum Given<T> {
     Good(T),
 }
 
+impl<T> Given<T> {
+    /// The same about something else.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Given<U> {
+        match self {
+            Given::Missing => Given::Missing,
+            Given::Unacceptable => Given::Unacceptable,
+            Given::Good(value) => Given::Good(other(value)),
+        }
+    }
+}
+
 impl Params {
     /// Adds a value; the second of a name makes it unacceptable.
     pub fn add(&mut self, name: impl Into<String>, value: Value) {

@@ -7,7 +7,8 @@ use super::publish::{Parcel, publish};
 use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;
-use crate::broker::consumer::Consumer;
+use crate::broker::consumer::{Consumer, QUEUES};
+use crate::broker::direct::DirectReplies;
 use crate::broker::publisher::{Pressure, Publisher};
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
@@ -29,13 +30,16 @@ const IDLE: Duration = Duration::from_millis(250);
 const CONSUMERS_MAX: usize = 10;
 /// How often a lane looks whether the broker takes results again.
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
+/// The pause after a delivery that can't be read: the broker bounds how often there is one.
+const UNREADABLE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs sessions until told to stop.
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut pauses = Pauses::new();
+    let mut start = Start::Usual;
     while !stop.is_cancelled() {
         let begun = std::time::Instant::now();
-        let error = match session(&context, &stop).await {
+        let error = match session(&context, start, &stop).await {
             Ok(()) => break,
             Err(error) => error,
         };
@@ -45,7 +49,11 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         if begun.elapsed() > Duration::from_secs(5) {
             pauses.reset();
         }
-        let pause = pauses.draw();
+        start = if error.is_unreadable() { Start::OneByOne } else { Start::Usual };
+        let pause = match start {
+            Start::Usual => pauses.draw(),
+            Start::OneByOne => UNREADABLE_PAUSE,
+        };
         tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "the lane lost its broker and will reconnect");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -55,11 +63,24 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     metrics::gauge!("redeemq_lanes_consuming").set(0.0);
 }
 
+/// How a session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// With one delivery of each queue.
+    Usual,
+    /// With all that had been sent ahead to the session before, one by one: the client library could not
+    /// read one of them and gave up its connection, which charges all of them with an attempt. Only
+    /// attempts rid us of that one, for the broker takes it away over its own limit; and it alone
+    /// shall be charged with them.
+    OneByOne,
+}
+
 /// From connecting to the first fault, or to the end of the drain.
-async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()> {
+async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken) -> Result<()> {
     let settings = &context.settings;
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
-    let consumer = Consumer::connect(&settings.amqp_url, settings.queue_bytes_max).await?;
+    let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
+    let consumer = Consumer::connect(&settings.amqp_url, declare).await?;
     let publisher = Publisher::open(&context.publishers, context.bound.clone()).await?;
 
     tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
@@ -67,8 +88,10 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
 
     let (sender, receiver) = mpsc::channel(1);
     let (settler, pressure) = (consumer.settler(), publisher.pressure());
+    let mut direct = DirectReplies::new(context.publishers.clone(), context.bound.clone());
     let publishing = tokio::spawn(async move {
-        let published = publish(receiver, &publisher, &settler, usize::from(prefetch / 4)).await;
+        let held_max = usize::from(prefetch / 4);
+        let published = publish(receiver, &publisher, &mut direct, &settler, held_max).await;
         if published.is_err() {
             publisher.discard();
         }
@@ -87,7 +110,7 @@ async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()>
         sender,
         publishing,
     };
-    let taken = lane.take(stop).await;
+    let taken = lane.take(start, stop).await;
     lane.finish(taken).await
 }
 
@@ -110,8 +133,13 @@ struct Lane {
 
 impl Lane {
     /// Takes batches until told to stop, then what has been sent already.
-    async fn take(&mut self, stop: &CancellationToken) -> Result<()> {
-        self.take_first(stop).await?;
+    async fn take(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
+        let rounds = if start == Start::OneByOne { self.prefetch } else { 1 };
+        for _ in 0..rounds {
+            if stop.is_cancelled() || !self.take_first(stop).await? {
+                break;
+            }
+        }
         self.consumer.consume(self.prefetch).await?;
         loop {
             tokio::select! {
@@ -147,11 +175,15 @@ impl Lane {
         self.consumer.consume_anew(self.prefetch).await
     }
 
-    /// One delivery to begin with, all the way to its settlement, before more is sent ahead: if it is
-    /// what ended the session before this one, it shall end this one alone.
-    async fn take_first(&mut self, stop: &CancellationToken) -> Result<()> {
+    /// One delivery of each queue to begin with, all the way to its settlement, before more is sent
+    /// ahead: if it is what ended the session before this one, it shall end this one alone. Whether
+    /// there was any.
+    async fn take_first(&mut self, stop: &CancellationToken) -> Result<bool> {
         let settler = self.consumer.settler();
-        for received in self.consumer.first().await? {
+        let mut any = false;
+        for queue in QUEUES {
+            let Some(received) = self.consumer.first(queue).await? else { continue };
+            any = true;
             self.process(vec![Item::read(received)], stop).await?;
             if self.suspects.is_empty() && self.waiting.is_empty() {
                 tokio::select! {
@@ -161,7 +193,7 @@ impl Lane {
                 }
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Works off what has arrived. The time is looked at between batches and never within one: what

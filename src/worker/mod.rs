@@ -74,7 +74,7 @@ impl Context {
 /// # Errors
 /// When the broker's URL can't be read. Outages are waited for.
 pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
-    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 2)?;
+    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 3)?;
     let context = Arc::new(Context { settings, store, publishers, bound: Bound::default() });
     lane::supervise(context, stop).await;
     Ok(())

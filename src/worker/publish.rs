@@ -5,6 +5,7 @@
 //! one that is larger than the broker takes. A dead letter has no such second home: it is tried until
 //! it is confirmed.
 
+use crate::broker::direct::DirectReplies;
 use crate::broker::letters::Letter;
 use crate::broker::publisher::{Outgoing, Publisher, Receipt};
 use crate::broker::settler::Settler;
@@ -46,6 +47,7 @@ struct Refused {
 pub async fn publish(
     mut parcels: mpsc::Receiver<Vec<Parcel>>,
     publisher: &Publisher,
+    direct: &mut DirectReplies,
     settler: &Settler,
     held_max: usize,
 ) -> Result<()> {
@@ -67,7 +69,7 @@ pub async fn publish(
         }
         window.extend(fresh.into_iter().map(|parcel| Refused { parcel, tries: 0 }));
         let held_max = if open { held_max } else { 0 };
-        publish_window(window, publisher, settler, &mut refused, held_max).await?;
+        publish_window(window, publisher, direct, settler, &mut refused, held_max).await?;
     }
     Ok(())
 }
@@ -75,15 +77,19 @@ pub async fn publish(
 async fn publish_window(
     window: Vec<Refused>,
     publisher: &Publisher,
+    direct: &mut DirectReplies,
     settler: &Settler,
     refused: &mut Vec<Refused>,
     held_max: usize,
 ) -> Result<()> {
     let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
     outgoing.extend(window.iter().map(|tried| tried.parcel.letter.main.clone()));
-    outgoing.extend(window.iter().flat_map(|tried| tried.parcel.letter.copies.iter().cloned()));
+    let copies = window.iter().flat_map(|tried| tried.parcel.letter.copies.iter().cloned());
+    let (direct_replies, copies): (Vec<_>, Vec<_>) = copies.partition(Outgoing::is_direct_reply);
+    outgoing.extend(copies);
     let mut receipts = publisher.publish(&outgoing, true).await?;
     count_copies(&receipts.split_off(window.len()));
+    count_copies(&direct.send(&direct_replies).await);
 
     let mut held: HashMap<_, usize> = HashMap::new();
     for tried in refused.iter() {
