@@ -27,7 +27,7 @@
 //! | answered | [`broker::letters`]; the stored bytes stay in the ledger |
 //! | books balance | `redeemq audit` |
 //! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`] |
-//! | degrades honestly | [`ingress::gate`], [`worker::process`] |
+//! | degrades honestly | [`ingress::gate`] and [`ingress::keeper`], [`worker::process`] |
 
 pub mod domain;
 

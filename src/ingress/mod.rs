@@ -2,8 +2,8 @@
 //! confirmed it. Accepting a job needs no database; only `/Auth` and the status of a job do.
 //!
 //! A request's way: [`body`] reads it, [`tokens`] says whose it is, [`redeem`] makes a job of it,
-//! [`gate`] publishes it, [`replies`] waits for the result where the caller asked for that. Before all
-//! that, [`limits`] may find that the caller has had his share.
+//! [`gate`] publishes it, while [`keeper`] sees that it can, and [`replies`] waits for the result where the
+//! caller asked for that. Before all that, [`limits`] may find that the caller has had his share.
 
 pub mod answers;
 pub mod auth;

@@ -7,7 +7,7 @@ use crate::told::{PATH, Told, accepted, assert_done, mug};
 use std::time::{Duration, Instant};
 
 /// Longer than any pause between two tries grows, and than any wait for an answer takes.
-const OUTAGE: Duration = Duration::from_secs(8);
+const OUTAGE: Duration = Duration::from_secs(6);
 const CROWD: usize = 200;
 /// What a process may grow by over tens of thousands of requests.
 const GROWTH_MAX: u64 = 16 * 1024 * 1024;
