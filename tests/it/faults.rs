@@ -40,6 +40,7 @@ async fn with_role(site: &Site) -> (String, String) {
     site.tamper(&format!(
         "grant select, insert, update, delete on all tables in schema public to {role};
          grant usage on schema public to {role};
+         grant execute on function standing_of to {role};
          grant usage on all sequences in schema public to {role}"
     ))
     .await;

@@ -81,7 +81,7 @@ async fn a_database_that_cannot_store_every_name_is_fatal() {
 }
 
 #[tokio::test]
-async fn a_newer_and_an_altered_migration_are_found_and_refused() {
+async fn newer_migrations_are_told_and_altered_ones_refused() {
     let (site, bench) = with_a_job().await;
     run(
         &site,
@@ -90,8 +90,8 @@ async fn a_newer_and_an_altered_migration_are_found_and_refused() {
     )
     .await;
     let said = doctor(&site);
-    said.assert("fatal", &["migrations 9999 are newer", "Start the redeemq that they came with"]);
-    assert_refused(&site, &[], &["9999", "newer than this redeemq"]).await;
+    said.assert("warning", &["migrations 9999 are newer", "Replace this redeemq"]);
+    assert!(said.of("fatal").is_empty(), "an update goes process by process: {}", said.report);
     run(&site, "delete from _sqlx_migrations where version = 9999").await;
 
     run(&site, "update _sqlx_migrations set checksum = 'x' where version = 1").await;
