@@ -124,7 +124,7 @@ async fn whatever_is_published_is_decided_or_dead_exactly_once_and_the_worker_ta
         let first = plan.cases.start + sent;
         publish(&channel, &plan, first..first + window, &mut expected).await;
         sent += window;
-        if warm_bytes == 0 && sent * 4 >= plan.len() {
+        if warm_bytes == 0 && sent * 2 >= plan.len() {
             until_settled(&worker, sent).await;
             warm_bytes = worker.memory();
         }

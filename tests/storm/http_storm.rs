@@ -214,7 +214,7 @@ async fn whatever_is_sent_is_answered_by_the_contract_and_what_was_accepted_is_d
     let given = given(&caller).await;
 
     let begun = Instant::now();
-    let warm = plan.cases.start + plan.len() / 4;
+    let warm = plan.cases.start + plan.len() / 2;
     let mut seen = storm(&plan, &process.http, &caller, &given, plan.cases.start..warm).await;
     let warm_bytes = process.memory();
     seen.merge(storm(&plan, &process.http, &caller, &given, warm..plan.cases.end).await);

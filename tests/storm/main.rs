@@ -7,6 +7,10 @@
 //! - `STORM_CASE`: that one case alone, printed.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a storm tells what came of it, and shows a case that is replayed"
+)]
 
 #[allow(dead_code, unused_imports, reason = "shared with tests/it, which uses all of it")]
 #[path = "../it/harness/mod.rs"]
