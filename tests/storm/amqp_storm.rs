@@ -12,7 +12,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 /// By default. The full number is 100000 or more: `STORM_CASES=100000 cargo test --test storm`.
-const CASES: u64 = 20_000;
+const CASES: u64 = 10_000;
 /// Messages that are published before their confirms are awaited.
 const WINDOW: u64 = 500;
 

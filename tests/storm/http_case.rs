@@ -6,6 +6,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use redeemq::ingress::body::BODY_MAX_BYTES;
 
+/// Bytes of a head that is surely read, leaving room for those of its lines that come last.
+const HEAD_MAX_BYTES: usize = 16 * 1024 - 200;
+
 /// How an answer must look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -86,11 +89,16 @@ impl Case {
 }
 
 /// As bytes, with a length or in chunks.
-fn whole(rng: &mut StdRng, draft: Draft) -> Case {
+fn whole(rng: &mut StdRng, mut draft: Draft) -> Case {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: x\r\n", draft.method, draft.target).into_bytes();
     for (name, value) in &draft.headers {
         head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    if head.len() > HEAD_MAX_BYTES {
+        // Refused as no request, and the line is closed.
+        draft.shape = Shape::Anything;
+        draft.is_last = true;
     }
     let has_body = draft.method == "POST" || !draft.body.is_empty();
     if has_body && one_in(rng, 8) {
