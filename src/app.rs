@@ -2,6 +2,7 @@
 
 use crate::admin::doctor::{self, Role as Part};
 use crate::admin::output::{Output, line};
+use crate::broker::lanes::LANES_MAX;
 use crate::config::{Command, Config};
 use crate::store::{self, Role};
 use crate::{admin, ingress, ops, worker};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections of a worker: one batch in the database, and looks into the ledger beside it.
 const WORKER_CONNECTIONS: u32 = 4;
+/// Connections of a worker for each of its lanes: one batch in the database.
+const LANE_CONNECTIONS: u32 = 1;
 /// Connections of an ingress: `/Auth` and the status of jobs.
 const INGRESS_CONNECTIONS: u32 = 8;
 /// From SIGTERM to the end, whatever hangs.
@@ -60,10 +63,11 @@ fn pool(config: &Config, role: Role, connections_max: u32) -> anyhow::Result<PgP
 
 fn doctor_settings(config: &Config, part: Part) -> anyhow::Result<doctor::Settings> {
     let audit = u32::from(config.audit_every_seconds.is_some());
+    let worker = WORKER_CONNECTIONS + config.lanes.map_or(0, u32::from) * LANE_CONNECTIONS;
     let connections = match part {
-        Part::Serve => INGRESS_CONNECTIONS + WORKER_CONNECTIONS + audit,
+        Part::Serve => INGRESS_CONNECTIONS + worker + audit,
         Part::Ingress => INGRESS_CONNECTIONS,
-        Part::Worker => WORKER_CONNECTIONS + audit,
+        Part::Worker => worker + audit,
     };
     Ok(config.doctor(part, connections)?)
 }
@@ -89,7 +93,9 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         });
     }
     if with_worker {
-        let store = pool(config, Role::Worker, WORKER_CONNECTIONS)?;
+        // They are opened when needed: lanes that are not given may be found at the broker.
+        let lanes = u32::from(config.lanes.unwrap_or(LANES_MAX));
+        let store = pool(config, Role::Worker, WORKER_CONNECTIONS + lanes * LANE_CONNECTIONS)?;
         let part = if with_ingress { Part::Serve } else { Part::Worker };
         let examined = doctor_settings(config, part)?;
         parts.spawn(work(config.worker()?, store, examined, stop.clone()));

@@ -1,6 +1,6 @@
 //! The command line and the environment: read once, here, and nowhere else.
 
-use crate::broker::topology;
+use crate::broker::{lanes, topology};
 use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};
@@ -75,6 +75,11 @@ pub struct Config {
     /// Bytes that may wait in a request queue before publishers are refused; fixed when first declared.
     #[arg(long, env = "REDEEMQ_QUEUE_BYTES", global = true, default_value_t = topology::QUEUE_BYTES_MAX)]
     pub queue_bytes: u64,
+    /// Spread requests over so many queues by what they contend for, from now on and for all workers; 1
+    /// is one queue again. Not given, the broker's lanes stay as they are. Needs the broker's plugin
+    /// rabbitmq_consistent_hash_exchange.
+    #[arg(long, env = "REDEEMQ_LANES", global = true, value_parser = clap::value_parser!(u16).range(1..=i64::from(lanes::LANES_MAX)))]
+    pub lanes: Option<u16>,
     /// Refuse jobs that were accepted more than this many seconds ago (3004); off if not given.
     #[arg(long, env = "REDEEMQ_AGE_MAX_SECONDS", global = true)]
     pub age_max_seconds: Option<u32>,
@@ -178,6 +183,7 @@ impl Config {
             amqp_url: self.amqp_url()?.clone(),
             batch_max: usize::from(self.batch_max),
             queue_bytes_max: self.queue_bytes,
+            lanes: self.lanes,
             age_max: self.age_max_seconds.map(|s| time::Duration::seconds(s.into())),
         })
     }

@@ -20,6 +20,8 @@ mod held;
 mod idle;
 #[path = "broker/killed.rs"]
 mod killed;
+#[path = "broker/lanes.rs"]
+mod lanes;
 #[path = "broker/large.rs"]
 mod large;
 #[path = "broker/node.rs"]

@@ -1,7 +1,8 @@
 //! Taking requests.
 
+use super::lanes::Source;
+use super::question::is_queue;
 use super::settler::Settler;
-use super::topology::{REQUESTS, SPARE};
 use super::{BrokerError, Result, close, in_time, own};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use lapin::message::Delivery;
@@ -29,40 +30,48 @@ pub struct Received {
     pub is_overdue: bool,
 }
 
-/// The queues that a worker takes from.
-pub const QUEUES: [&str; 2] = [REQUESTS, SPARE];
-
 /// Deliveries of one consumer, and a none when it has ended.
 type Deliveries = Pin<Box<dyn Stream<Item = Option<lapin::Result<Delivery>>> + Send + Sync>>;
 
-/// A consumer of both request queues on a connection of its own.
+/// A consumer of one or two request queues on a connection of its own.
 pub struct Consumer {
     connection: Connection,
     channel: Channel,
+    queues: Vec<String>,
     tags: Vec<ShortString>,
     deliveries: SelectAll<Deliveries>,
     /// Ends of consumers that are still to come before all is over: while running the first one is a
-    /// fault; after cancelling, both are awaited.
+    /// fault; after cancelling, all are awaited.
     ends_left: usize,
     settler: Settler,
 }
 
 impl Consumer {
-    /// Opens a connection and, with a bound on the bytes of its queues, declares what is missing;
-    /// [`Consumer::consume`] begins.
+    /// Opens a connection and, with a bound on the bytes of the queues that every broker has, declares
+    /// what is missing of those; [`Consumer::consume`] begins.
     ///
     /// # Errors
-    /// When the broker is away, or a queue exists with other arguments.
-    pub async fn connect(url: &SecretString, declare: Option<u64>) -> Result<Self> {
+    /// When the broker is away, a queue exists with other arguments, or a lane does not exist.
+    pub async fn connect(url: &SecretString, source: Source, declare: Option<u64>) -> Result<Self> {
         let connection = super::connect(url, "redeemq worker: requests").await?;
-        if let Some(queue_bytes_max) = declare {
-            super::topology::declare(&connection, queue_bytes_max).await?;
+        match (source, declare) {
+            (Source::Common, Some(queue_bytes_max)) => {
+                super::topology::declare(&connection, queue_bytes_max).await?;
+            }
+            (Source::Common, None) => {}
+            (Source::Lane(number), _) => {
+                if !is_queue(&connection, &super::lanes::name(number)).await? {
+                    close(connection).await;
+                    return Err(BrokerError::NoLane(number));
+                }
+            }
         }
         let opening = async { Ok(connection.create_channel().await?) };
         let channel = in_time("channel.open", opening).await?;
         Ok(Self {
             connection,
             channel,
+            queues: source.queues(),
             tags: Vec::new(),
             deliveries: SelectAll::new(),
             ends_left: 1,
@@ -70,12 +79,18 @@ impl Consumer {
         })
     }
 
+    /// The queues that it takes from.
+    pub fn queues(&self) -> &[String] {
+        &self.queues
+    }
+
     /// The oldest delivery of a queue and no other. Should it end the process, or the session, it is
-    /// charged with the attempt alone; all that is sent ahead would be charged as well.
+    /// charged with the attempt alone; all that is sent ahead would be charged as well. (Of a lane this
+    /// can't be asked.)
     ///
     /// # Errors
     /// When the broker is away, or what it sent can't be read.
-    pub async fn first(&mut self, queue: &'static str) -> Result<Option<Received>> {
+    pub async fn first(&mut self, queue: &str) -> Result<Option<Received>> {
         // The client library leaves a get without an answer when its connection fails.
         let failed = failure(&self.connection);
         let getting = in_time("basic.get", async {
@@ -88,14 +103,14 @@ impl Consumer {
         Ok(got.map(|got| self.settler.receive(got.delivery)))
     }
 
-    /// Begins to consume both queues, with as many deliveries sent ahead of each.
+    /// Begins to consume, with as many deliveries sent ahead of each queue.
     ///
     /// # Errors
     /// When the broker is away, or a queue is missing.
     pub async fn consume(&mut self, prefetch: u16) -> Result<()> {
         in_time("basic.consume", async {
             self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-            for queue in QUEUES {
+            for queue in &self.queues {
                 let options = BasicConsumeOptions::default();
                 let consuming =
                     self.channel.basic_consume(own(queue), own(""), options, FieldTable::default());

@@ -10,10 +10,12 @@ pub mod dead;
 pub mod direct;
 pub mod greeting;
 mod knock;
+pub mod lanes;
 pub mod letters;
 pub mod management;
 pub mod probe;
 pub mod publisher;
+mod question;
 pub mod replies;
 pub mod settler;
 pub mod topology;
@@ -69,10 +71,18 @@ pub enum BrokerError {
     )]
     Topology {
         /// Which exchange or queue.
-        what: &'static str,
+        what: String,
         /// The broker's word.
         error: lapin::Error,
     },
+    /// No plugin for lanes.
+    #[error(
+        "broker: it knows no consistent-hash exchange, which lanes need: run `rabbitmq-plugins enable rabbitmq_consistent_hash_exchange` on each node, or leave REDEEMQ_LANES out"
+    )]
+    NoLanes,
+    /// A lane that was there is no more.
+    #[error("broker: there is no lane {0}")]
+    NoLane(u16),
     /// Whoever may declare it has not done so yet.
     #[error(
         "broker: {0} is not there, and this user may not declare it: a worker does when it starts"

@@ -2,53 +2,32 @@
 //!
 //! Rights are looked at before anything else, so they are asked for by requests that can't be fulfilled:
 //! who has the right is told what is wrong with the request, who has not is told that. No message is
-//! fetched, for that would count as an attempt, and none is published. A refusal closes its channel, so
-//! each question has its own.
+//! fetched, for that would count as an attempt, and none is published.
 
+pub use super::question::Heard;
+
+use super::question::{ask, is_exchange, is_queue};
 use super::topology::{self, EXCHANGES, Exchange, Queue};
-use super::{BrokerError, Result, in_time, own};
+use super::{Result, in_time, own};
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-    QueueDeclareOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ErrorKind, ExchangeKind};
+use lapin::{BasicProperties, Channel, Connection};
 use std::time::Duration;
 
 /// How often a question looks whether the broker has blocked us meanwhile.
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
-
-/// What the broker said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing against it.
-    Fine,
-    /// There is none (404).
-    Missing,
-    /// The user has no right to that (403).
-    Forbidden,
-    /// What is there, or what was asked for, does not fit (406), in the broker's words.
-    Refused(String),
-}
 
 /// Whether this exchange is there as wanted.
 ///
 /// # Errors
 /// When the broker is away.
 pub async fn exchange(connection: &Connection, wanted: &Exchange) -> Result<Heard> {
-    let there = ask(connection, async move |channel| {
-        let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
-        let (name, kind) = (own(wanted.name), ExchangeKind::Topic);
-        channel.exchange_declare(name, kind, passive, FieldTable::default()).await
-    });
-    match there.await? {
-        Heard::Fine => {
-            ask(connection, async move |channel| topology::declare_exchange(&channel, wanted).await)
-                .await
-        }
-        other => Ok(other),
+    if !is_exchange(connection, wanted.name).await? {
+        return Ok(Heard::Missing);
     }
+    ask(connection, async move |channel| topology::declare_exchange(&channel, wanted).await).await
 }
 
 /// Whether this queue is there as wanted.
@@ -56,17 +35,10 @@ pub async fn exchange(connection: &Connection, wanted: &Exchange) -> Result<Hear
 /// # Errors
 /// When the broker is away.
 pub async fn queue(connection: &Connection, wanted: &Queue) -> Result<Heard> {
-    let there = ask(connection, async move |channel| {
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        channel.queue_declare(own(wanted.name), passive, FieldTable::default()).await.map(drop)
-    });
-    match there.await? {
-        Heard::Fine => {
-            ask(connection, async move |channel| topology::declare_queue(&channel, wanted).await)
-                .await
-        }
-        other => Ok(other),
+    if !is_queue(connection, &wanted.name).await? {
+        return Ok(Heard::Missing);
     }
+    ask(connection, async move |channel| topology::declare_queue(&channel, wanted).await).await
 }
 
 /// How many messages wait in a queue that is there, and how many consumers it has.
@@ -165,35 +137,5 @@ fn impossible(argument: &str) -> FieldTable {
 pub async fn until_blocked(connection: &Connection) {
     while !connection.status().blocked() {
         tokio::time::sleep(BLOCKED_CHECK).await;
-    }
-}
-
-/// Asks on a channel of its own.
-async fn ask<A: Future<Output = lapin::Result<()>>>(
-    connection: &Connection,
-    question: impl FnOnce(Channel) -> A,
-) -> Result<Heard> {
-    in_time("a question", async {
-        let channel = connection.create_channel().await?;
-        match question(channel.clone()).await {
-            Ok(()) => {
-                channel.close(200, own("asked")).await?;
-                Ok(Heard::Fine)
-            }
-            Err(error) => heard(error),
-        }
-    })
-    .await
-}
-
-fn heard(error: lapin::Error) -> Result<Heard> {
-    let ErrorKind::ProtocolError(said) = error.kind() else { return Err(error.into()) };
-    match said.kind() {
-        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Ok(Heard::Missing),
-        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Ok(Heard::Forbidden),
-        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
-            Ok(Heard::Refused(said.get_message().to_string()))
-        }
-        _ => Err(BrokerError::Broker(error)),
     }
 }

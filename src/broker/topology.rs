@@ -8,14 +8,17 @@
 //! redeem.results (topic) ──▶ whatever the callers bind
 //! redeem.dead (fanout) ──▶ queue redeem.dead
 //! ```
-//! Workers consume both request queues by the same rules. What is wanted is data: whoever declares it,
+//! With more than one lane, [`super::lanes`] stand in the place of the queue redeem.requests.
+//! Workers consume all request queues by the same rules. What is wanted is data: whoever declares it,
 //! and whoever compares it with what is there, read the same.
 
-use super::{BrokerError, Result, in_time, own};
+use super::question::{is_exchange, is_queue};
+use super::{BrokerError, Result, in_time, lanes, own};
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
+use std::borrow::Cow;
 
 /// Requests: exchange and default queue.
 pub const REQUESTS: &str = "redeem.requests";
@@ -25,6 +28,8 @@ pub const SPARE: &str = "redeem.requests.spare";
 pub const RESULTS: &str = "redeem.results";
 /// What could not become a decision: exchange and queue.
 pub const DEAD: &str = "redeem.dead";
+/// The key that takes all operations.
+pub(super) const ALL_KEYS: &str = "#";
 /// Only queues of this prefix, or the broker's direct reply-to, are written to as reply_to.
 pub const REPLY_PREFIX: &str = "redeem.reply.";
 /// The broker's direct reply-to, as a worker sees it.
@@ -47,6 +52,8 @@ pub enum Argument {
     Text(&'static str),
     /// A number.
     Number(i64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// A durable exchange.
@@ -56,15 +63,15 @@ pub struct Exchange {
     pub name: &'static str,
     /// How it routes.
     pub kind: ExchangeKind,
-    /// Where goes what no queue of it wants.
-    pub alternate: Option<&'static str>,
+    /// All arguments that it has; each is a text.
+    pub arguments: &'static [(&'static str, &'static str)],
 }
 
 /// A durable queue and its binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// All arguments that it has.
     pub arguments: Vec<(&'static str, Argument)>,
     /// The exchange that fills it.
@@ -75,11 +82,13 @@ pub struct Queue {
 
 /// All exchanges, in an order in which they can be declared.
 pub const EXCHANGES: [Exchange; 4] = [
-    Exchange { name: RESULTS, kind: ExchangeKind::Topic, alternate: None },
-    Exchange { name: DEAD, kind: ExchangeKind::Fanout, alternate: None },
-    Exchange { name: SPARE, kind: ExchangeKind::Fanout, alternate: None },
-    Exchange { name: REQUESTS, kind: ExchangeKind::Topic, alternate: Some(SPARE) },
+    Exchange { name: RESULTS, kind: ExchangeKind::Topic, arguments: &[] },
+    Exchange { name: DEAD, kind: ExchangeKind::Fanout, arguments: &[] },
+    Exchange { name: SPARE, kind: ExchangeKind::Fanout, arguments: &[] },
+    Exchange { name: REQUESTS, kind: ExchangeKind::Topic, arguments: &[TO_SPARE] },
 ];
+/// Where goes what no queue of an exchange wants.
+pub(super) const TO_SPARE: (&str, &str) = ("alternate-exchange", SPARE);
 
 /// All queues, in an order in which they can be declared.
 pub fn queues(bytes_max: u64) -> [Queue; 3] {
@@ -89,14 +98,17 @@ pub fn queues(bytes_max: u64) -> [Queue; 3] {
     ];
     let (spare, requests) = (requests(bytes_max, DEAD), requests(bytes_max, SPARE));
     [
-        Queue { name: DEAD, arguments: dead, bound_to: DEAD, by: "" },
-        Queue { name: SPARE, arguments: spare, bound_to: SPARE, by: "" },
-        Queue { name: REQUESTS, arguments: requests, bound_to: REQUESTS, by: "#" },
+        Queue { name: DEAD.into(), arguments: dead, bound_to: DEAD, by: "" },
+        Queue { name: SPARE.into(), arguments: spare, bound_to: SPARE, by: "" },
+        Queue { name: REQUESTS.into(), arguments: requests, bound_to: REQUESTS, by: ALL_KEYS },
     ]
 }
 
 /// Dead-lettering at least once needs all of these together, or it silently is at most once.
-fn requests(bytes_max: u64, dead_letters_to: &'static str) -> Vec<(&'static str, Argument)> {
+pub(super) fn requests(
+    bytes_max: u64,
+    dead_letters_to: &'static str,
+) -> Vec<(&'static str, Argument)> {
     let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
     vec![
         ("x-queue-type", Argument::Text("quorum")),
@@ -117,7 +129,7 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
     for (place, exchange) in EXCHANGES.iter().enumerate() {
         let declaring = on_a_channel(connection, "exchange.declare", async move |channel| {
             let declared = declare_exchange(&channel, exchange).await;
-            declared.map_err(|error| BrokerError::Topology { what: exchange.name, error })
+            declared.map_err(|error| BrokerError::Topology { what: exchange.name.into(), error })
         });
         match declaring.await {
             Err(BrokerError::Topology { error, .. })
@@ -128,36 +140,51 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
             declared => declared?,
         }
     }
+    let in_lanes = lanes::are_there(connection).await?;
     for queue in &queues(queue_bytes_max) {
-        on_a_channel(connection, "queue.declare", async move |channel| {
-            let declared = declare_queue(&channel, queue).await;
-            declared.map_err(|error| BrokerError::Topology { what: queue.name, error })?;
-            let options = QueueBindOptions::default();
-            let (name, exchange, by) = (own(queue.name), own(queue.bound_to), own(queue.by));
-            Ok(channel.queue_bind(name, exchange, by, options, FieldTable::default()).await?)
-        })
-        .await?;
+        set_up(connection, queue).await?;
+        // With lanes, it would get each request a second time.
+        if !(in_lanes && queue.name == REQUESTS) {
+            bind(connection, queue).await?;
+        }
     }
     Ok(())
 }
 
-/// Looking needs no right at all.
+/// Declares a queue.
+pub(super) async fn set_up(connection: &Connection, queue: &Queue) -> Result<()> {
+    on_a_channel(connection, "queue.declare", async move |channel| {
+        let declared = declare_queue(&channel, queue).await;
+        let what = queue.name.to_string();
+        declared.map_err(|error| BrokerError::Topology { what, error })
+    })
+    .await
+}
+
+/// Binds a queue where it belongs.
+pub(super) async fn bind(connection: &Connection, queue: &Queue) -> Result<()> {
+    on_a_channel(connection, "queue.bind", async move |channel| {
+        let options = QueueBindOptions::default();
+        let (name, exchange, by) = (own(&queue.name), own(queue.bound_to), own(queue.by));
+        Ok(channel.queue_bind(name, exchange, by, options, FieldTable::default()).await?)
+    })
+    .await
+}
+
+/// Takes that binding away; a binding that is not there is no error.
+pub(super) async fn unbind(connection: &Connection, queue: &Queue) -> Result<()> {
+    on_a_channel(connection, "queue.unbind", async move |channel| {
+        let (name, exchange, by) = (own(&queue.name), own(queue.bound_to), own(queue.by));
+        Ok(channel.queue_unbind(name, exchange, by, FieldTable::default()).await?)
+    })
+    .await
+}
+
 async fn look(connection: &Connection) -> Result<()> {
     for name in [REQUESTS, SPARE] {
-        on_a_channel(connection, "a look at what is declared", async move |channel| {
-            let exchange = ExchangeDeclareOptions { passive: true, ..Default::default() };
-            let queue = QueueDeclareOptions { passive: true, ..Default::default() };
-            let none = FieldTable::default;
-            let absent = |error| match is(&error, AMQPSoftError::NOTFOUND) {
-                true => BrokerError::Absent(name),
-                false => BrokerError::Broker(error),
-            };
-            let looking =
-                channel.exchange_declare(own(name), ExchangeKind::Topic, exchange, none());
-            looking.await.map_err(absent)?;
-            channel.queue_declare(own(name), queue, none()).await.map(drop).map_err(absent)
-        })
-        .await?;
+        if !is_exchange(connection, name).await? || !is_queue(connection, name).await? {
+            return Err(BrokerError::Absent(name));
+        }
     }
     Ok(())
 }
@@ -167,7 +194,7 @@ fn is(error: &lapin::Error, soft: AMQPSoftError) -> bool {
 }
 
 /// A failed declaration closes its channel, so each gets its own: the next is not to blame.
-async fn on_a_channel<D: Future<Output = Result<()>>>(
+pub(super) async fn on_a_channel<D: Future<Output = Result<()>>>(
     connection: &Connection,
     what: &'static str,
     declaring: impl FnOnce(Channel) -> D,
@@ -183,8 +210,8 @@ async fn on_a_channel<D: Future<Output = Result<()>>>(
 pub(super) async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let mut arguments = FieldTable::default();
-    if let Some(alternate) = exchange.alternate {
-        arguments.insert(own("alternate-exchange"), AMQPValue::LongString(alternate.into()));
+    for (name, text) in exchange.arguments {
+        arguments.insert(own(name), AMQPValue::LongString((*text).into()));
     }
     channel.exchange_declare(own(exchange.name), exchange.kind.clone(), durable, arguments).await
 }
@@ -196,8 +223,9 @@ pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> lapin::Re
         let value = match value {
             Argument::Text(text) => AMQPValue::LongString((*text).into()),
             Argument::Number(number) => AMQPValue::LongLongInt(*number),
+            Argument::Flag(flag) => AMQPValue::Boolean(*flag),
         };
         arguments.insert(own(name), value);
     }
-    channel.queue_declare(own(queue.name), durable, arguments).await.map(drop)
+    channel.queue_declare(own(&queue.name), durable, arguments).await.map(drop)
 }

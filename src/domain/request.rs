@@ -182,6 +182,20 @@ impl Request {
         }
     }
 
+    /// What it contends for with others, as far as it tells itself: equal for all that ask for the same
+    /// goods, or for codes of the same group. (Goods that name a pool, and coupons of a sponsor's group,
+    /// share rows with others under another name.)
+    pub fn contends_for(&self, client: &ClientId) -> String {
+        let (scope, kind, name) = match self {
+            Request::Redeem(Redeem { scope, target, .. }) => match target {
+                Target::Goods(id) => (scope.as_str(), "goods", id),
+                Target::Group(id) => (scope.as_str(), "group", id),
+            },
+            Request::Verify(Verify { group, .. }) => (client.as_str(), "group", group),
+        };
+        format!("{scope}/{kind}/{name}")
+    }
+
     /// Units asked for: what bounds the work of a batch beside the number of its jobs.
     pub fn units(&self) -> i64 {
         match self {
@@ -287,6 +301,29 @@ mod tests {
             let again = parse(operation, &request.to_params().to_string());
             assert_eq!(again.as_ref(), Ok(&request));
         }
+    }
+
+    #[test]
+    fn jobs_for_the_same_goods_contend_whoever_asks_unless_the_goods_are_their_own() {
+        let contends = |client: &str, operation, text: &str| {
+            let client = ClientId::parse(client).expect("a client id");
+            let params = serde_json::from_str(text).expect("an object");
+            let request = Request::parse(operation, &client, &params).expect("acceptable");
+            request.contends_for(&client)
+        };
+        let mug =
+            |player: &str| format!(r#"{{"goods_id":"mug","player_id":"{player}","amount":1}}"#);
+        let group = r#"{"group":"mug","player_id":"p","amount":1}"#;
+        let verify = r#"{"goods_group":"mug","coupon_code":"c","pin_hashes":{"k":"h"}}"#;
+        let of_acme = contends("acme", Operation::Goods, &mug("p"));
+        assert_eq!(of_acme, contends("acme", Operation::Goods, &mug("q")));
+        assert_ne!(of_acme, contends("zeta", Operation::Goods, &mug("p")));
+        assert_ne!(of_acme, contends("acme", Operation::GoodsGroup, group));
+        let sponsored = contends("acme", Operation::Sponsor, &mug("p"));
+        assert_eq!(sponsored, contends("zeta", Operation::Sponsor, &mug("p")));
+        assert_ne!(sponsored, of_acme);
+        let own_codes = contends("acme", Operation::GoodsGroup, group);
+        assert_eq!(own_codes, contends("acme", Operation::Verify, verify));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::replies::Ticket;
 use super::{Front, body, headers};
 use crate::broker::publisher::Outgoing;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{BasicProperties, own, short};
+use crate::broker::{BasicProperties, lanes, own, short};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
@@ -98,6 +98,7 @@ impl Message {
             .with_correlation_id(own(correlation_id))
             .with_type(own(self.operation.as_str()))
             .with_content_type(own("application/json"))
+            .with_headers(lanes::contending_for(&self.request.contends_for(client)))
             .with_delivery_mode(2);
         if let Some(reply_to) = reply_to.and_then(short) {
             properties = properties.with_reply_to(reply_to);

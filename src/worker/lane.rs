@@ -7,8 +7,9 @@ use super::publish::{Parcel, publish};
 use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;
-use crate::broker::consumer::{Consumer, QUEUES};
+use crate::broker::consumer::Consumer;
 use crate::broker::direct::DirectReplies;
+use crate::broker::lanes::Source;
 use crate::broker::publisher::{Pressure, Publisher};
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
@@ -37,15 +38,20 @@ const UNREADABLE_PAUSE: Duration = Duration::from_millis(10);
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut pauses = Pauses::new();
     let mut start = Start::Usual;
+    tell_consuming(&context, false);
     while !stop.is_cancelled() {
         let begun = std::time::Instant::now();
         let error = match session(&context, start, &stop).await {
             Ok(()) => break,
+            Err(BrokerError::NoLane(number)) if number > context.settings.lanes.unwrap_or(0) => {
+                tracing::info!(number, "the lane was deleted, and nobody wants it back");
+                break;
+            }
             Err(error) => error,
         };
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
-        metrics::gauge!("redeemq_lanes_consuming").set(0.0);
-        tell_aside(0, 0);
+        tell_consuming(&context, false);
+        tell_aside(&context, 0, 0);
         if begun.elapsed() > Duration::from_secs(5) {
             pauses.reset();
         }
@@ -60,7 +66,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
-    metrics::gauge!("redeemq_lanes_consuming").set(0.0);
+    tell_consuming(&context, false);
 }
 
 /// How a session begins.
@@ -80,11 +86,12 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let settings = &context.settings;
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
     let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
-    let consumer = Consumer::connect(&settings.amqp_url, declare).await?;
+    let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
     let publisher = Publisher::open(&context.publishers, context.bound.clone()).await?;
 
-    tracing::info!(batch_max = settings.batch_max, prefetch, "consuming");
-    metrics::gauge!("redeemq_lanes_consuming").set(1.0);
+    let lane = context.source.label();
+    tracing::info!(lane, batch_max = settings.batch_max, prefetch, "consuming");
+    tell_consuming(context, true);
 
     let (sender, receiver) = mpsc::channel(1);
     let (settler, pressure) = (consumer.settler(), publisher.pressure());
@@ -134,13 +141,19 @@ struct Lane {
 impl Lane {
     /// Takes batches until told to stop, then what has been sent already.
     async fn take(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
-        let rounds = if start == Start::OneByOne { self.prefetch } else { 1 };
-        for _ in 0..rounds {
-            if stop.is_cancelled() || !self.take_first(stop).await? {
-                break;
+        match self.context.source {
+            Source::Common => {
+                let rounds = if start == Start::OneByOne { self.prefetch } else { 1 };
+                for _ in 0..rounds {
+                    if stop.is_cancelled() || !self.take_first(stop).await? {
+                        break;
+                    }
+                }
+                self.consumer.consume(self.prefetch).await?;
             }
+            Source::Lane(_) if start == Start::OneByOne => self.take_singly(stop).await?,
+            Source::Lane(_) => self.consumer.consume(self.prefetch).await?,
         }
-        self.consumer.consume(self.prefetch).await?;
         loop {
             tokio::select! {
                 batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
@@ -181,8 +194,8 @@ impl Lane {
     async fn take_first(&mut self, stop: &CancellationToken) -> Result<bool> {
         let settler = self.consumer.settler();
         let mut any = false;
-        for queue in QUEUES {
-            let Some(received) = self.consumer.first(queue).await? else { continue };
+        for queue in self.consumer.queues().to_vec() {
+            let Some(received) = self.consumer.first(&queue).await? else { continue };
             any = true;
             self.process(vec![Item::read(received)], stop).await?;
             if self.suspects.is_empty() && self.waiting.is_empty() {
@@ -194,6 +207,21 @@ impl Lane {
             }
         }
         Ok(any)
+    }
+
+    /// The same for a lane, whose broker sends to its one consumer only: as many deliveries as had been
+    /// sent ahead, each sent when the one before is settled.
+    async fn take_singly(&mut self, stop: &CancellationToken) -> Result<()> {
+        self.consumer.consume(1).await?;
+        for _ in 0..self.prefetch {
+            tokio::select! {
+                batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
+                () = tokio::time::sleep(IDLE) => break,
+                () = self.sender.closed() => break,
+                () = stop.cancelled() => break,
+            }
+        }
+        self.consumer.consume_anew(self.prefetch).await
     }
 
     /// Works off what has arrived. The time is looked at between batches and never within one: what
@@ -269,7 +297,9 @@ impl Lane {
             return true;
         }
         tracing::warn!("the broker blocks publishers (memory or disk alarm): no batch is begun");
-        metrics::gauge!("redeemq_lane_blocked").set(1.0);
+        let blocked =
+            metrics::gauge!("redeemq_lane_blocked", "lane" => self.context.source.label());
+        blocked.set(1.0);
         let unblocked = async {
             while self.pressure.is_blocked() {
                 tokio::time::sleep(BLOCKED_CHECK).await;
@@ -280,7 +310,7 @@ impl Lane {
             () = self.sender.closed() => false,
             () = stop.cancelled() => false,
         };
-        metrics::gauge!("redeemq_lane_blocked").set(0.0);
+        blocked.set(0.0);
         goes_on
     }
 
@@ -306,14 +336,21 @@ impl Lane {
                 Processed::Abandoned => {}
             }
         }
-        tell_aside(self.waiting.len(), self.suspects.len());
+        tell_aside(&self.context, self.waiting.len(), self.suspects.len());
         if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
         }
     }
 }
 
-fn tell_aside(held: usize, suspects: usize) {
-    metrics::gauge!("redeemq_jobs_aside", "why" => "held").set(held as f64);
-    metrics::gauge!("redeemq_jobs_aside", "why" => "suspect").set(suspects as f64);
+fn tell_consuming(context: &Context, consumes: bool) {
+    let lane = context.source.label();
+    metrics::gauge!("redeemq_lanes_consuming", "lane" => lane).set(f64::from(u8::from(consumes)));
+}
+
+fn tell_aside(context: &Context, held: usize, suspects: usize) {
+    for (why, jobs) in [("held", held), ("suspect", suspects)] {
+        let lane = context.source.label();
+        metrics::gauge!("redeemq_jobs_aside", "lane" => lane, "why" => why).set(jobs as f64);
+    }
 }

@@ -23,19 +23,25 @@ pub mod suspects;
 pub mod undertaker;
 pub mod waiting;
 
-use crate::broker;
+use crate::broker::lanes::{self, LANES_MAX, Source};
 use crate::broker::publisher::Bound;
+use crate::broker::{self, BrokerError};
 use crate::domain::decide::Rules;
+use crate::retry::Pauses;
 use crate::wire;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use std::sync::Arc;
 use time::Duration;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Most jobs in a batch. Measured on 2 cores (the table in README.md): above it, a crash costs more and
 /// throughput hardly grows.
 pub const BATCH_MAX: usize = 500;
+
+/// Connections that publish: each lane has one for its results and, if need be, one for direct replies.
+const PUBLISHERS_MAX: usize = 2 * (LANES_MAX as usize + 1) + 1;
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -46,12 +52,17 @@ pub struct Settings {
     pub batch_max: usize,
     /// Bytes that may wait in a request queue.
     pub queue_bytes_max: u64,
+    /// So many lanes from now on; none leaves them as the broker has them.
+    pub lanes: Option<u16>,
     /// Jobs accepted longer ago are refused.
     pub age_max: Option<Duration>,
 }
 
 /// What every step of a lane needs.
+#[derive(Clone)]
 pub struct Context {
+    /// Which lane it is.
+    pub source: Source,
     /// How it runs.
     pub settings: Settings,
     /// The books.
@@ -74,8 +85,49 @@ impl Context {
 /// # Errors
 /// When the broker's URL can't be read. Outages are waited for.
 pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
-    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 3)?;
-    let context = Arc::new(Context { settings, store, publishers, bound: Bound::default() });
-    lane::supervise(context, stop).await;
+    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", PUBLISHERS_MAX)?;
+    let bound = Bound::default();
+    let common = Context { source: Source::Common, settings, store, publishers, bound };
+    let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
+        return Ok(());
+    };
+    let mut running = JoinSet::new();
+    let numbered = (1..=lanes?).map(Source::Lane);
+    for source in std::iter::once(Source::Common).chain(numbered) {
+        let context = Arc::new(Context { source, ..common.clone() });
+        running.spawn(lane::supervise(context, stop.clone()));
+    }
+    running.join_all().await;
     Ok(())
+}
+
+/// Sets the number of lanes, if one is given; tells how many there are to take from.
+async fn until_laid_out(settings: &Settings) -> anyhow::Result<u16> {
+    let mut pauses = Pauses::new();
+    loop {
+        match lay_out(settings).await {
+            Ok(lanes) => return Ok(lanes),
+            Err(error @ (BrokerError::NoLanes | BrokerError::Topology { .. })) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the broker is away: the worker waits for it");
+                tokio::time::sleep(pauses.draw()).await;
+            }
+        }
+    }
+}
+
+async fn lay_out(settings: &Settings) -> broker::Result<u16> {
+    let connection = broker::connect(&settings.amqp_url, "redeemq worker: lanes").await?;
+    let laying_out = async {
+        if let Some(lanes) = settings.lanes {
+            broker::topology::declare(&connection, settings.queue_bytes_max).await?;
+            lanes::lay_out(&connection, lanes, settings.queue_bytes_max).await?;
+        }
+        lanes::count(&connection).await
+    };
+    let laid_out = laying_out.await;
+    broker::close(connection).await;
+    laid_out
 }

@@ -111,7 +111,7 @@ async fn persistently(
             Ok(Ok(answers)) => {
                 metrics::histogram!("redeemq_batch_seconds").record(begun.elapsed().as_secs_f64());
                 metrics::histogram!("redeemq_batch_jobs").record(jobs.len() as f64);
-                metrics::gauge!("redeemq_lane_paused").set(0.0);
+                tell_paused(context, false);
                 return Ok(answers);
             }
             Ok(Err(error)) => error,
@@ -130,7 +130,7 @@ async fn persistently(
             }
             Fault::Transient | Fault::OfDeployment => {}
         }
-        metrics::gauge!("redeemq_lane_paused").set(1.0);
+        tell_paused(context, true);
         if !alarmed {
             alarm(&error, jobs.len());
             alarmed = true;
@@ -142,6 +142,11 @@ async fn persistently(
             () = stop.cancelled() => return Err(Stuck::Stopping),
         }
     }
+}
+
+fn tell_paused(context: &Context, is_paused: bool) {
+    let lane = context.source.label();
+    metrics::gauge!("redeemq_lane_paused", "lane" => lane).set(f64::from(u8::from(is_paused)));
 }
 
 fn count(fault: Fault) {

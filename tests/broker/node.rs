@@ -95,6 +95,13 @@ impl Node {
         Alarm
     }
 
+    /// Has it forget the kind of exchange that lanes need, until the guard is dropped: as a node
+    /// without that plugin, which would take a restart.
+    pub fn without_consistent_hash(&self) -> Forgotten {
+        consistent_hash("unregister(exchange, <<\"x-consistent-hash\">>)");
+        Forgotten
+    }
+
     /// Changes a setting of the node, until the guard is dropped. Channels take it as they open.
     pub fn with(&self, setting: &'static str, value: u64, usually: u64) -> Changed {
         set(setting, value);
@@ -108,6 +115,19 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.4"]);
     }
+}
+
+pub struct Forgotten;
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        let module = "rabbit_exchange_type_consistent_hash";
+        consistent_hash(&format!("register(exchange, <<\"x-consistent-hash\">>, {module})"));
+    }
+}
+
+fn consistent_hash(change: &str) {
+    services(&["rabbitmqctl", NAME, "eval", &format!("rabbit_registry:{change}.")]);
 }
 
 pub struct Changed {

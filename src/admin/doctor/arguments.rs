@@ -2,8 +2,9 @@
 
 use super::Settings;
 use super::finding::Examination;
+use crate::broker::lanes;
 use crate::broker::probe::{self, Heard};
-use crate::broker::topology::{self, EXCHANGES};
+use crate::broker::topology::EXCHANGES;
 use crate::broker::{Connection, Result};
 
 /// Looks at all of them; what a process declares when it starts may be missing.
@@ -13,13 +14,14 @@ pub(super) async fn examine(
     settings: &Settings,
 ) -> Result<()> {
     let first = examined.findings.len();
-    for wanted in &EXCHANGES {
+    let of_lanes = lanes::are_there(connection).await?.then(lanes::exchange);
+    for wanted in EXCHANGES.iter().chain(&of_lanes) {
         let heard = probe::exchange(connection, wanted).await?;
         judge(examined, "exchange", wanted.name, heard, "delete it");
     }
-    for wanted in &topology::queues(settings.queue_bytes_max) {
+    for wanted in &lanes::wanted_queues(connection, settings.queue_bytes_max).await? {
         let heard = probe::queue(connection, wanted).await?;
-        judge(examined, "queue", wanted.name, heard, "let it run empty and delete it");
+        judge(examined, "queue", &wanted.name, heard, "let it run empty and delete it");
     }
     if examined.is_clean_since(first) {
         examined.ok("exchanges and queues are as wanted");

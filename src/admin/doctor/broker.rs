@@ -2,11 +2,11 @@
 
 use super::finding::{Examination, Server};
 use super::lines::Lines;
-use super::{Settings, arguments, policies, rights, version};
+use super::{Settings, arguments, bindings, policies, rights, version};
 use crate::broker::greeting::greeting;
 use crate::broker::management::Management;
-use crate::broker::topology::{self, DEAD, REQUESTS, SPARE};
-use crate::broker::{Connection, Result, probe};
+use crate::broker::topology::DEAD;
+use crate::broker::{Connection, Result, lanes, probe};
 use secrecy::SecretString;
 
 /// Results get as large as this: 10,000 codes granted to one job.
@@ -73,7 +73,7 @@ async fn beyond_essentials(
         );
     }
     if let Some(management) = management
-        && let Err(error) = more(examined, &management).await
+        && let Err(error) = more(examined, &lines.asking, &management).await
     {
         examined.failed("bindings and alarms", error.to_string());
     }
@@ -95,7 +95,7 @@ async fn essentials(
         examined.not_checked(BY_MANAGEMENT, HINT);
         return Ok(None);
     };
-    match of_policies(examined, &lines.vhost(), settings, url).await {
+    match of_policies(examined, lines, settings, url).await {
         Ok(management) => Ok(Some(management)),
         Err(error) => {
             let why = format!("{error}. Is RABBITMQ_MANAGEMENT_URL right?");
@@ -107,32 +107,22 @@ async fn essentials(
 
 async fn of_policies(
     examined: &mut Examination,
-    vhost: &str,
+    lines: &Lines,
     settings: &Settings,
     url: &SecretString,
 ) -> Result<Management> {
-    let management = Management::new(url, vhost)?;
-    policies::examine(examined, &management, settings).await?;
+    let management = Management::new(url, &lines.vhost())?;
+    policies::examine(examined, &lines.asking, &management, settings).await?;
     Ok(management)
 }
 
 /// Bindings, and what blocks publishers now.
-async fn more(examined: &mut Examination, management: &Management) -> Result<()> {
-    let first = examined.findings.len();
-    for queue in &topology::queues(0) {
-        let Some(bindings) = management.bindings(queue.name).await? else { continue };
-        let is_bound =
-            |by: &str| bindings.iter().any(|b| b.source == queue.bound_to && b.routing_key == by);
-        if !is_bound(queue.by) {
-            let (name, exchange, by) = (queue.name, queue.bound_to, queue.by);
-            let what = format!("queue {name} is not bound to exchange {exchange} by `{by}`");
-            let remedy = "Start a worker, or start it again: it binds what is not bound";
-            examined.warning(what, remedy);
-        }
-    }
-    if examined.is_clean_since(first) {
-        examined.ok("queues are bound as wanted");
-    }
+async fn more(
+    examined: &mut Examination,
+    connection: &Connection,
+    management: &Management,
+) -> Result<()> {
+    bindings::examine(examined, connection, management).await?;
     let alarms = management.alarms().await?;
     if alarms.is_empty() {
         examined.ok("no alarm blocks publishers");
@@ -145,8 +135,9 @@ async fn more(examined: &mut Examination, management: &Management) -> Result<()>
 
 /// Work that nobody takes.
 async fn depths(examined: &mut Examination, connection: &Connection) -> Result<()> {
-    for queue in [REQUESTS, SPARE, DEAD] {
-        let Ok((messages, consumers)) = probe::depth(connection, queue).await else { continue };
+    for queue in lanes::wanted_queues(connection, 0).await? {
+        let queue = queue.name;
+        let Ok((messages, consumers)) = probe::depth(connection, &queue).await else { continue };
         if queue != DEAD && messages > 0 && consumers == 0 {
             let what = format!("{messages} jobs wait in {queue}, and nobody takes them");
             examined.warning(what, "Start a worker");

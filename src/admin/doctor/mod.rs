@@ -4,6 +4,7 @@
 //! worker asks the fatal part of it once, when it starts: [`start`].
 
 mod arguments;
+mod bindings;
 mod broker;
 mod clock;
 mod database;

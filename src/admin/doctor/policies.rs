@@ -3,9 +3,9 @@
 
 use super::Settings;
 use super::finding::Examination;
-use crate::broker::Result;
 use crate::broker::management::{Management, RealQueue};
-use crate::broker::topology::{self, ATTEMPTS_MAX, Argument, DEAD, Queue};
+use crate::broker::topology::{ATTEMPTS_MAX, Argument, DEAD, Queue};
+use crate::broker::{Connection, Result, lanes};
 use serde_json::{Map, Value};
 
 /// Consumers that are slower lose their deliveries. Workers hold none longer than an outage of the
@@ -15,12 +15,13 @@ const CONSUMER_TIMEOUT_MIN_MS: i64 = 5 * 60 * 1000;
 /// Looks at what holds for our queues beside their arguments.
 pub(super) async fn examine(
     examined: &mut Examination,
+    connection: &Connection,
     management: &Management,
     settings: &Settings,
 ) -> Result<()> {
     let first = examined.findings.len();
-    for wanted in &topology::queues(settings.queue_bytes_max) {
-        let Some(real) = management.queue(wanted.name).await? else { continue };
+    for wanted in &lanes::wanted_queues(connection, settings.queue_bytes_max).await? {
+        let Some(real) = management.queue(&wanted.name).await? else { continue };
         differences(examined, wanted, &real);
         match &real.policy {
             Some(policy) => judge(examined, wanted, &by(&real), policy),
@@ -43,6 +44,7 @@ fn differences(examined: &mut Examination, wanted: &Queue, real: &RealQueue) {
         let value = match value {
             Argument::Text(text) => Value::from(*text),
             Argument::Number(number) => Value::from(*number),
+            Argument::Flag(flag) => Value::from(*flag),
         };
         let real = real.arguments.get(*name);
         if real != Some(&value) {
@@ -87,7 +89,7 @@ fn judge(examined: &mut Examination, queue: &Queue, by: &str, policy: &Map<Strin
 /// the argument first: the dead-letter exchange.)
 fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)> {
     let number = value.as_i64().unwrap_or(0);
-    match (key, queue.name) {
+    match (key, queue.name.as_ref()) {
         ("message-ttl", _) => Some((true, "messages would expire and get lost or die undecided")),
         ("expires", _) => Some((true, "an unused queue would vanish with its messages")),
         ("delivery-limit", DEAD) => Some((

@@ -9,7 +9,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
-use redeemq::broker::topology;
+use redeemq::broker::{lanes, topology};
 use serde_json::{Value, json};
 
 pub struct Bench {
@@ -37,6 +37,7 @@ impl Request {
         let properties = BasicProperties::default()
             .with_message_id(job_id.into())
             .with_delivery_mode(2)
+            .with_headers(lanes::contending_for(&format!("{client}/{}", named(params))))
             .with_content_type("application/json".into());
         Self { body: body.to_string().into_bytes(), properties, routing_key: operation }
     }
@@ -69,6 +70,12 @@ impl Request {
         self.properties = self.properties.with_correlation_id(id.into());
         self
     }
+}
+
+/// What a request contends for: its goods or its group.
+fn named(params: &Value) -> &str {
+    let names = ["goods_id", "group", "goods_group"];
+    names.iter().find_map(|name| params[*name].as_str()).unwrap_or_default()
 }
 
 /// A result as a reader sees it.
@@ -179,18 +186,22 @@ impl Bench {
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(name.into(), options, table).await.expect("a queue");
         if let Some(pattern) = pattern {
-            let options = QueueBindOptions::default();
-            self.channel
-                .queue_bind(
-                    name.into(),
-                    "redeem.results".into(),
-                    pattern.into(),
-                    options,
-                    FieldTable::default(),
-                )
-                .await
-                .expect("bound");
+            self.bind(name, "redeem.results", pattern).await;
         }
+    }
+
+    pub async fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let options = QueueBindOptions::default();
+        let (queue, exchange) = (queue.into(), exchange.into());
+        let binding =
+            self.channel.queue_bind(queue, exchange, key.into(), options, FieldTable::default());
+        binding.await.expect("bound");
+    }
+
+    pub async fn unbind(&self, queue: &str, exchange: &str, key: &str) {
+        let (queue, exchange) = (queue.into(), exchange.into());
+        let ending = self.channel.queue_unbind(queue, exchange, key.into(), FieldTable::default());
+        ending.await.expect("unbound");
     }
 
     /// Messages that are ready in a queue.

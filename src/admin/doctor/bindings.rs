@@ -1,0 +1,53 @@
+//! Bindings: what fills each queue. Only the management API tells.
+
+use super::finding::Examination;
+use crate::broker::lanes::{self, LANES};
+use crate::broker::management::Management;
+use crate::broker::topology::{Queue, REQUESTS};
+use crate::broker::{Connection, Result};
+
+/// Whether each queue is filled by what it should be.
+pub(super) async fn examine(
+    examined: &mut Examination,
+    connection: &Connection,
+    management: &Management,
+) -> Result<()> {
+    let first = examined.findings.len();
+    let in_lanes = lanes::are_there(connection).await?;
+    for queue in &lanes::wanted_queues(connection, 0).await? {
+        let Some(bindings) = management.bindings(&queue.name).await? else { continue };
+        let is_bound = bindings
+            .iter()
+            .any(|binding| binding.source == queue.bound_to && binding.routing_key == queue.by);
+        judge(examined, queue, is_bound, in_lanes);
+    }
+    if examined.is_clean_since(first) {
+        examined.ok("queues are bound as wanted");
+    }
+    Ok(())
+}
+
+fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bool) {
+    let (name, exchange, by) = (&queue.name, queue.bound_to, queue.by);
+    match (is_bound, in_lanes) {
+        (true, true) if name == REQUESTS => {
+            let what = format!(
+                "queue {name} is bound to exchange {exchange}, though there are lanes: each job is delivered twice, and answered twice"
+            );
+            let remedy = format!(
+                "Start a worker with REDEEMQ_LANES set: it unbinds the queue. Or by hand: delete its binding from {exchange}"
+            );
+            examined.warning(what, remedy);
+        }
+        (false, true) if name == REQUESTS => {}
+        (false, _) if exchange == LANES => examined.ok(format!(
+            "{name} is a lane of earlier days; when it is empty and no worker with lanes runs, it can be deleted"
+        )),
+        (false, _) => {
+            let what = format!("queue {name} is not bound to exchange {exchange} by `{by}`");
+            let remedy = "Start a worker, or start it again: it binds what is not bound";
+            examined.warning(what, remedy);
+        }
+        (true, _) => {}
+    }
+}
