@@ -280,6 +280,13 @@ impl Site {
         .await;
     }
 
+    /// Its queues, as the management API has them.
+    pub async fn queues(&self) -> Vec<Value> {
+        let path = format!("queues/{}", self.name);
+        let answer = self.broker.manage(reqwest::Method::GET, &path, None).await;
+        answer.expect("an answer").json().await.expect("queues")
+    }
+
     /// Fails unless the books balance.
     pub fn audit(&self) {
         let output = self.run(&["audit"]);
