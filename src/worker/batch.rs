@@ -39,6 +39,9 @@ pub enum Asks {
 impl Item {
     /// Reads a delivery.
     pub fn read(received: Received) -> Self {
+        if received.attempts > 0 {
+            metrics::counter!("redeemq_redelivered_total").increment(1);
+        }
         let overdue = received.is_overdue || received.attempts > ATTEMPTS_MAX;
         let asks = match decode(&received.body) {
             Ok(job) if overdue => Asks::Overdue(job),

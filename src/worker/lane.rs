@@ -91,7 +91,6 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
 
     let lane = context.source.label();
     tracing::info!(lane, batch_max = settings.batch_max, prefetch, "consuming");
-    tell_consuming(context, true);
 
     let (sender, receiver) = mpsc::channel(1);
     let (settler, pressure) = (consumer.settler(), publisher.pressure());
@@ -143,6 +142,7 @@ impl Lane {
     async fn take(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
         match self.context.source {
             Source::Common => {
+                tell_consuming(&self.context, true);
                 let rounds = if start == Start::OneByOne { self.prefetch } else { 1 };
                 for _ in 0..rounds {
                     if stop.is_cancelled() || !self.take_first(stop).await? {
@@ -154,6 +154,7 @@ impl Lane {
             Source::Lane(_) if start == Start::OneByOne => self.take_singly(stop).await?,
             Source::Lane(_) => self.consumer.consume(self.prefetch).await?,
         }
+        tell_consuming(&self.context, true);
         loop {
             tokio::select! {
                 batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
