@@ -165,6 +165,34 @@ async fn a_message_that_no_client_can_read_is_put_aside_and_takes_no_neighbour_a
 }
 
 #[tokio::test]
+async fn in_a_lane_it_takes_no_neighbour_along_either() {
+    let site = with_mugs().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let lanes = [("REDEEMQ_LANES", "2")];
+    assert!(site.start(Role::Worker, &lanes).await.terminate().await.success());
+    let mut results = bench.results("#").await;
+    // By their one goods, all of them meet.
+    let neighbours: Vec<Request> = (0..20).map(|_| mug("acme")).collect();
+    let (before, after) = neighbours.split_at(10);
+    bench.publish_all(before).await;
+    let waits = async |lane: &str| bench.depth(lane).await == 10;
+    let lane =
+        if waits("redeem.requests.1").await { "redeem.requests.1" } else { "redeem.requests.2" };
+    let (_, properties) = &unreadable()[0];
+    let mut raw = RawPublisher::open(&site.amqp_url);
+    raw.publish("", lane.as_bytes(), properties, &mug("acme").body);
+    bench.publish_all(after).await;
+
+    let worker = site.start(Role::Worker, &[]).await;
+    let mut tally = crate::harness::Tally::of(&neighbours);
+    tally.read(&mut results, 0).await;
+    assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
+    assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0, "no neighbour is dead");
+    site.audit();
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_message_that_no_client_can_read_ends_in_the_dead_queue_where_the_tool_says_what_to_do() {
     let site = with_mugs().await;
     let bench = Bench::open(&site.amqp_url).await;
