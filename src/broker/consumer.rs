@@ -10,7 +10,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, Event};
 use secrecy::SecretString;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -184,10 +184,12 @@ impl Consumer {
 
 /// The first error of a connection from here on.
 async fn failure(connection: &Connection) -> lapin::Error {
-    let mut errors = pin!(connection.events_listener().filter_map(async |event| match event {
+    // (An async closure here makes rustc 1.95 fail at its own cache when it compiles again.)
+    let error = |event| match event {
         Event::Error(error) => Some(error),
         _ => None,
-    }));
+    };
+    let mut errors = pin!(connection.events_listener().filter_map(|event| ready(error(event))));
     match errors.next().await {
         Some(error) => error,
         None => pending().await,
