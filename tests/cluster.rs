@@ -74,7 +74,6 @@ async fn lanes_are_spread_over_the_nodes_and_none_is_lost_with_one() {
     let first: Vec<Request> = (0..600).map(cup).collect();
     bench.publish_all(&first).await;
     let waiting = waiting_by_node(&site, &bench).await;
-    println!("jobs of 600 by the node that leads their lane: {waiting:?}");
     assert_eq!(waiting.len(), NODES, "{waiting:?}");
     assert!(waiting.values().all(|jobs| *jobs > 0), "{waiting:?}");
     assert_eq!(waiting.values().sum::<u32>(), 600);
