@@ -12,6 +12,7 @@ mod attempts;
 mod auth;
 mod away;
 mod books;
+mod cost;
 mod coupons;
 mod crashes;
 mod crowd;

@@ -7,6 +7,7 @@
 //! what they print.
 
 pub mod amqp;
+mod counter;
 pub mod http;
 pub mod leaks;
 pub mod mugs;
@@ -18,6 +19,7 @@ pub mod site;
 pub mod tally;
 
 pub use amqp::{Bench, Reader, Request};
+pub use counter::Counter;
 pub use http::{Answer, Caller};
 pub use mugs::{MUG, mug, with_mugs};
 pub use process::{Process, Role, SECRET};
