@@ -1,14 +1,14 @@
 //! Result messages: what a decision looks like from outside, made once and stored.
 
+use super::event::Event;
 use super::{VERSION, rfc3339};
 use crate::domain::code::Code;
-use crate::domain::goods::{Asset, Goods};
 use crate::domain::job::Job;
-use crate::domain::outcome::{Grant, Outcome, Short};
+use crate::domain::outcome::{Grant, GrantedCode, Outcome, Short};
 use crate::domain::state::Stored;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 #[derive(Serialize)]
@@ -22,9 +22,33 @@ struct Body<'a> {
     success: bool,
     error_code: &'static str,
     message: &'a str,
-    response: Value,
+    response: Response<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    refused_by: Vec<Value>,
+    refused_by: Vec<RefusedBy>,
+}
+
+/// What was granted or found.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Response<'a> {
+    Nothing,
+    Granted { events: Vec<Event<'a>>, log_id: String },
+    Verified { success: bool },
+    VerifiedBefore { success: bool, details: Details<'a> },
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    verified_at: &'a str,
+    verified_date: String,
+}
+
+/// A bound that refused.
+#[derive(Serialize)]
+struct RefusedBy {
+    cap: String,
+    left: i64,
+    needed: i64,
 }
 
 /// The part of a stored answer that callers over HTTP see, taken over byte for byte.
@@ -60,15 +84,12 @@ pub struct Stamp {
 pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> String {
     let (response, shorts) = match outcome {
         Outcome::Granted(grant) => (granted(job, grant), &[][..]),
-        Outcome::Verified => (json!({"success": true}), &[][..]),
-        Outcome::VerifiedBefore { branch, at } => (
-            json!({
-                "success": false,
-                "details": {"verified_at": branch, "verified_date": rfc3339(*at)},
-            }),
-            &[][..],
-        ),
-        Outcome::Refused(refusal) => (Value::Null, refusal.shorts()),
+        Outcome::Verified => (Response::Verified { success: true }, &[][..]),
+        Outcome::VerifiedBefore { branch, at } => {
+            let details = Details { verified_at: branch, verified_date: rfc3339(*at) };
+            (Response::VerifiedBefore { success: false, details }, &[][..])
+        }
+        Outcome::Refused(refusal) => (Response::Nothing, refusal.shorts()),
     };
     body(job, job.accepted_at, decided_at, (outcome.code(), &outcome.message()), response, shorts)
 }
@@ -77,7 +98,7 @@ pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> Stri
 /// the first one's, so that it reads the same however often it is made.
 pub fn reused(job: &Job, first_accepted: OffsetDateTime, first_decided: OffsetDateTime) -> String {
     let code = Code::KeyReused;
-    body(job, first_accepted, first_decided, (code, code.message()), Value::Null, &[])
+    body(job, first_accepted, first_decided, (code, code.message()), Response::Nothing, &[])
 }
 
 /// What a stored answer means for a job that came after it: the same bytes, or 3001.
@@ -103,7 +124,7 @@ fn body(
     accepted_at: OffsetDateTime,
     decided_at: OffsetDateTime,
     (code, message): (Code, &str),
-    response: Value,
+    response: Response<'_>,
     shorts: &[Short],
 ) -> String {
     let body = Body {
@@ -119,50 +140,18 @@ fn body(
         response,
         refused_by: shorts
             .iter()
-            .map(|s| json!({"cap": s.cap.to_string(), "left": s.left, "needed": s.needed}))
+            .map(|s| RefusedBy { cap: s.cap.to_string(), left: s.left, needed: s.needed })
             .collect(),
     };
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-fn granted(job: &Job, grant: &Grant) -> Value {
-    let event = |goods_data: Value, value: i64| json!({"event_type": "GOODS_RECEIVED", "goods_data": goods_data, "value": value});
-    let facts = goods_data(&grant.goods);
-    let events: Vec<Value> = if grant.codes.is_empty() {
-        vec![event(facts, grant.amount)]
-    } else {
-        let coded = grant.codes.iter().map(|granted| {
-            let mut facts = facts.clone();
-            facts["code"] = granted.code.as_str().into();
-            facts["coupon_expires_at"] = granted.expires_at.map(rfc3339).into();
-            event(facts, 1)
-        });
-        coded.collect()
+fn granted<'a>(job: &Job, grant: &'a Grant) -> Response<'a> {
+    let whole = || Event::new(&grant.goods, grant.amount, None);
+    let coded = |code: &'a GrantedCode| Event::new(&grant.goods, 1, Some(code));
+    let events = match grant.codes.as_slice() {
+        [] => vec![whole()],
+        codes => codes.iter().map(coded).collect(),
     };
-    json!({"events": events, "log_id": job.key.to_string()})
-}
-
-fn goods_data(goods: &Goods) -> Value {
-    let (mut badge, mut custom, mut point) = (Vec::new(), Vec::new(), 0);
-    for (asset, each) in goods.price.parts() {
-        match asset {
-            Asset::Point => point = *each,
-            Asset::Badge(id) => badge.push(json!({"badge_id": id.as_str(), "badge_value": each})),
-            Asset::Custom(id) => custom.push(json!({
-                "custom_id": id.as_str(), "custom_name": id.as_str(), "custom_value": each,
-            })),
-        }
-    }
-    json!({
-        "goods_id": goods.goods_id.as_str(),
-        "name": goods.name,
-        "quantity": goods.quantity,
-        "per_user": goods.per_player,
-        "redeem": {"point": {"point_value": point}, "badge": badge, "custom": custom},
-        "date_start": goods.starts_at.map(rfc3339),
-        "date_expire": goods.ends_at.map(rfc3339),
-        "sponsor": goods.sponsor,
-        "group": goods.group.as_ref().map(|group| group.as_str()),
-        "code": null,
-    })
+    Response::Granted { events, log_id: job.key.to_string() }
 }

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod envelope;
+mod event;
 pub mod request;
 
 use time::OffsetDateTime;
