@@ -1,7 +1,7 @@
 //! Counts what a process asks of Postgres: statements, and the round trips that they take.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -10,8 +10,8 @@ const TLS_REQUEST: u32 = 80_877_103;
 
 #[derive(Default)]
 struct Asked {
-    statements: AtomicU64,
-    round_trips: AtomicU64,
+    statements: AtomicI64,
+    round_trips: AtomicI64,
 }
 
 /// A line to Postgres that is listened to.
@@ -39,8 +39,8 @@ impl Counter {
         Self { asked, url: format!("{head}@127.0.0.1:{port}/{path}") }
     }
 
-    /// Statements executed so far, and round trips waited for.
-    pub fn so_far(&self) -> (u64, u64) {
+    /// Statements executed so far, and round trips waited for, those that prepare a statement aside.
+    pub fn so_far(&self) -> (i64, i64) {
         let Asked { statements, round_trips } = &*self.asked;
         (statements.load(Ordering::Relaxed), round_trips.load(Ordering::Relaxed))
     }
@@ -72,6 +72,8 @@ async fn pass_on(
         let (statements, round_trips) = match message[0] {
             b'E' => (1, 0),
             b'S' => (0, 1),
+            // A statement's first use in a session is preceded by one that prepares it.
+            b'P' => (0, -1),
             b'Q' => (1, 1),
             _ => (0, 0),
         };
