@@ -24,6 +24,8 @@ mod killed;
 mod large;
 #[path = "broker/node.rs"]
 mod node;
+#[path = "broker/silent.rs"]
+mod silent;
 #[path = "broker/takeover.rs"]
 mod takeover;
 #[path = "broker/told.rs"]

@@ -15,19 +15,22 @@
 pub mod attempt;
 pub mod batch;
 pub mod dubious;
+pub mod laggards;
 pub mod lane;
 pub mod parts;
 pub mod process;
 pub mod publish;
+pub mod silent;
 pub mod suspects;
 pub mod undertaker;
 pub mod waiting;
 
 use crate::broker;
-use crate::broker::publisher::Bound;
+use crate::broker::message::Bound;
 use crate::domain::decide::Rules;
 use crate::wire;
 use secrecy::SecretString;
+use silent::SilentRoutes;
 use sqlx::PgPool;
 use std::sync::Arc;
 use time::Duration;
@@ -60,6 +63,8 @@ pub struct Context {
     pub publishers: broker::Pool,
     /// The largest result that the broker takes, as far as is known.
     pub bound: Bound,
+    /// Where results are not confirmed.
+    pub silent: Arc<SilentRoutes>,
 }
 
 impl Context {
@@ -74,8 +79,9 @@ impl Context {
 /// # Errors
 /// When the broker's URL can't be read. Outages are waited for.
 pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
-    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 3)?;
-    let context = Arc::new(Context { settings, store, publishers, bound: Bound::default() });
+    let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", 4)?;
+    let (bound, silent) = (Bound::default(), Arc::default());
+    let context = Arc::new(Context { settings, store, publishers, bound, silent });
     lane::supervise(context, stop).await;
     Ok(())
 }

@@ -89,6 +89,15 @@ impl Node {
         services(&["rabbitmqctl", NAME, "eval", all]);
     }
 
+    /// Lets a quorum queue that has lost its leader elect one.
+    pub fn elect(&self, vhost: &str, queue: &str) {
+        let elect = format!(
+            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{vhost}\">>, queue, <<\"{queue}\">>)), \
+             ok = ra:trigger_election(amqqueue:get_pid(Q))."
+        );
+        services(&["rabbitmqctl", NAME, "eval", &elect]);
+    }
+
     /// Raises the memory alarm, until the guard is dropped.
     pub fn alarm(&self) -> Alarm {
         services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.00001"]);

@@ -1,0 +1,149 @@
+//! P6: a reader's queue whose leader is lost. RabbitMQ neither takes nor refuses what goes there, and it
+//! holds up whatever follows on the same channel.
+
+use crate::harness::{
+    Bench, Process, Reader, Request, Role, Site, Tally, eventually, mug,
+};
+use crate::node::{Node, alone};
+use lapin::types::AMQPValue;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// How long a window waits for its confirms, and the question whether the broker is there.
+const STALL: Duration = Duration::from_secs(6);
+/// How long a result waits for a silent queue.
+const HELD: Duration = Duration::from_secs(30);
+
+/// A site of which the broker has lost the leader of a queue that reads the results of acme, and at which
+/// copies of them are asked for. Killed within half a second of the queue's making, RabbitMQ 3.10 has not
+/// written down who leads it.
+async fn with_a_silent_queue(node: &Node) -> (Site, String) {
+    let site = node.site().await;
+    Bench::open(&site.amqp_url).await.declare().await;
+    for attempt in 0..5 {
+        node.remember();
+        let name = format!("redeem.reply.lost-{attempt}");
+        let kind = [("x-queue-type", AMQPValue::LongString("quorum".into()))];
+        let bench = Bench::open(&site.amqp_url).await;
+        bench.queue(&name, Some("acme.#"), &kind).await;
+        node.kill();
+        node.revive();
+        let bench = Bench::open(&site.amqp_url).await;
+        if !bench.confirms(&name, Duration::from_secs(2)).await {
+            return (site, name);
+        }
+        bench.delete(&name).await;
+    }
+    panic!("RabbitMQ remembers every queue");
+}
+
+fn unknown_coupon(client: &str) -> Request {
+    let params = json!({"goods_group": "cinema", "coupon_code": "none", "pin_code": null});
+    Request::new(client, "verify", &params)
+}
+
+async fn count(process: &Process, metric: &str, outcome: &str) -> f64 {
+    process.metric(metric, &format!("outcome=\"{outcome}\"")).await
+}
+
+/// How long some jobs of zeta take, and answers them all.
+async fn served(bench: &Bench, results: &mut Reader, jobs: usize) -> Duration {
+    let begun = Instant::now();
+    let jobs: Vec<Request> = (0..jobs).map(|_| mug("zeta")).collect();
+    bench.publish_all(&jobs).await;
+    Tally::of(&jobs).read(results, 0).await;
+    begun.elapsed()
+}
+
+/// Longer than [`eventually`] waits by itself.
+async fn eventually_given_up(process: &Process, results: f64) {
+    let deadline = Instant::now() + HELD;
+    while Instant::now() < deadline
+        && count(process, "redeemq_results_total", "unconfirmed").await < results
+    {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    eventually("what nobody confirms is given up", async || {
+        count(process, "redeemq_results_total", "unconfirmed").await == results
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_readers_queue_without_a_leader_holds_up_nobody() {
+    let (node, _turn) = alone().await;
+    let (site, silent) = with_a_silent_queue(node).await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("zeta.#").await;
+    // Another queue of the same reader's is well.
+    let mut healthy = bench.results("acme.#").await;
+
+    // The first delivery of a session goes alone; the next comes when that one's result is set aside.
+    let mut jobs: Vec<Request> = (0..20).map(|_| mug("acme").reply_to(&silent)).collect();
+    bench.publish_all(&jobs).await;
+    let process = site.start(Role::Serve, &[("REDEEMQ_BATCH_MAX", "100")]).await;
+    let first = served(&bench, &mut results, 20).await;
+    let usual = served(&bench, &mut results, 200).await;
+    assert!(first < STALL * 2 + usual, "{first:?}, then {usual:?}");
+
+    // Another route to it, in one window with what others wait for.
+    let more: Vec<Request> = (0..10).map(|_| unknown_coupon("acme")).collect();
+    bench.publish_all(&more).await;
+    let second = served(&bench, &mut results, 50).await;
+    assert!(second < STALL + usual * 2, "{second:?}, usually {usual:?}");
+    jobs.extend(more);
+    // From then on nobody waits for it, however much goes there.
+    Tally::of(&jobs).read(&mut healthy, 0).await;
+    let flood: Vec<Request> = (0..300).map(|_| mug("acme")).collect();
+    bench.publish_all(&flood).await;
+    let meanwhile = served(&bench, &mut results, 200).await;
+    assert!(meanwhile < usual * 4 + Duration::from_secs(1), "{meanwhile:?}, usually {usual:?}");
+    assert_eq!(process.metric("redeemq_routes_silent", "").await, 3.0);
+
+    jobs.extend(flood);
+    eventually_given_up(&process, jobs.len() as f64).await;
+    assert_eq!(count(&process, "redeemq_replies_total", "unconfirmed").await, 20.0);
+    assert_eq!(process.metric("redeemq_sessions_lost_total", "").await, 0.0);
+    assert_eq!(process.metric("redeemq_acks_lost_total", "").await, 0.0);
+    let granted = site.number("select granted from goods where scope = 'acme'").await;
+    assert_eq!(granted, 320);
+    let caller = site.caller(&process, "acme").await;
+    for request in [&jobs[0], &jobs[25], &jobs[329]] {
+        let status = caller.settled(&request.job_id()).await;
+        assert_eq!(status.body["response"]["status"], "done");
+    }
+    assert!(process.terminate().await.success());
+    assert_eq!(bench.depth("redeem.requests").await, 0);
+    site.audit();
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_silent_queue_that_has_a_leader_again_gets_its_results() {
+    let (node, _turn) = alone().await;
+    let (site, silent) = with_a_silent_queue(node).await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("zeta.#").await;
+    let process = site.start(Role::Serve, &[]).await;
+    let jobs: Vec<Request> = (0..20).map(|_| mug("acme")).collect();
+    bench.publish_all(&jobs).await;
+    eventually("it is found out", async || {
+        process.metric("redeemq_routes_silent", "").await == 1.0
+    })
+    .await;
+    served(&bench, &mut results, 20).await;
+
+    node.elect(&site.name, &silent);
+    let mut tally = Tally::of(&jobs);
+    let mut late = bench.read(&silent).await;
+    tally.read(&mut late, 0).await;
+    eventually("it is as the others", async || {
+        process.metric("redeemq_routes_silent", "").await == 0.0
+            && count(&process, "redeemq_results_total", "published").await == 40.0
+    })
+    .await;
+    assert_eq!(count(&process, "redeemq_results_total", "unconfirmed").await, 0.0);
+    assert_eq!(process.metric("redeemq_sessions_lost_total", "").await, 0.0);
+    site.audit();
+    site.close().await;
+}
