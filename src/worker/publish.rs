@@ -114,6 +114,10 @@ impl Post {
     /// Publishes, and settles what can be; whether all of it was confirmed in time.
     async fn publish_window(&mut self, window: Window, refused: &mut Vec<Tried>) -> Result<bool> {
         let Window { parcels, copies } = self.without_silent(window);
+        // Apart and first: nothing that a reader does shall end a session over them.
+        let (dead, parcels): (Vec<_>, Vec<_>) =
+            parcels.into_iter().partition(|tried| tried.parcel.is_dead);
+        let of_dead = self.bury(&dead).await?;
         let mut outgoing: Vec<Outgoing> = Vec::with_capacity(parcels.len() + copies.len());
         outgoing.extend(parcels.iter().map(|tried| tried.parcel.letter.main.clone()));
         let (direct_replies, copies): (Vec<_>, Vec<_>) =
@@ -132,7 +136,8 @@ impl Post {
         }
         self.direct.send(&direct_replies).await.into_iter().for_each(count_copy);
         let judged = parcels.into_iter().zip(receipts);
-        let settled = self.judge(judged, unconfirmed, refused, &mut laggards)?;
+        let judged = dead.into_iter().zip(of_dead).chain(judged);
+        let settled = self.judge(judged, refused, &mut laggards)?;
         crash::point(Point::AfterConfirm);
         let lost = self.settler.ack(&settled).await;
         crash::point(Point::AtAck);
@@ -142,6 +147,15 @@ impl Post {
             tracing::warn!(unconfirmed, "the broker answers, but did not confirm all of a window");
         }
         Ok(unconfirmed == 0)
+    }
+
+    async fn bury(&self, dead: &[Tried]) -> Result<Vec<Receipt>> {
+        if dead.is_empty() {
+            return Ok(Vec::new());
+        }
+        let letters: Vec<Outgoing> =
+            dead.iter().map(|tried| tried.parcel.letter.main.clone()).collect();
+        self.publisher.publish(&letters, true).await
     }
 
     /// Leaves out, and aside, what goes to silent routes; copies are taken out of their parcels.
@@ -178,7 +192,6 @@ impl Post {
     fn judge(
         &self,
         parcels: impl Iterator<Item = (Tried, Receipt)>,
-        unconfirmed: usize,
         refused: &mut Vec<Tried>,
         laggards: &mut Vec<Laggard>,
     ) -> Result<Vec<u64>> {
@@ -198,14 +211,6 @@ impl Post {
             match receipt {
                 Receipt::Returned if is_dead => {
                     return Err(BrokerError::Unroutable(topology::DEAD));
-                }
-                // It may have stood behind something else that was not, such as its own notice.
-                Receipt::Unconfirmed if is_dead && tried.tries == 0 && unconfirmed > 1 => {
-                    tried.tries += 1;
-                    refused.push(tried);
-                }
-                Receipt::Unconfirmed if is_dead => {
-                    return Err(BrokerError::TimedOut("basic.publish of a dead letter"));
                 }
                 Receipt::TooLarge if is_dead => return Err(BrokerError::TooLarge),
                 Receipt::Refused if try_again => {

@@ -1,9 +1,7 @@
 //! P6: a reader's queue whose leader is lost. RabbitMQ neither takes nor refuses what goes there, and it
 //! holds up whatever follows on the same channel.
 
-use crate::harness::{
-    Bench, Process, Reader, Request, Role, Site, Tally, eventually, mug,
-};
+use crate::harness::{Bench, Process, Reader, Request, Role, Site, Tally, eventually, mug};
 use crate::node::{Node, alone};
 use lapin::types::AMQPValue;
 use serde_json::json;
@@ -81,19 +79,22 @@ async fn a_readers_queue_without_a_leader_holds_up_nobody() {
     // The first delivery of a session goes alone; the next comes when that one's result is set aside.
     let mut jobs: Vec<Request> = (0..20).map(|_| mug("acme").reply_to(&silent)).collect();
     bench.publish_all(&jobs).await;
-    let process = site.start(Role::Serve, &[("REDEEMQ_BATCH_MAX", "100")]).await;
+    let process = site.serve().await;
     let first = served(&bench, &mut results, 20).await;
     let usual = served(&bench, &mut results, 200).await;
     assert!(first < STALL * 2 + usual, "{first:?}, then {usual:?}");
+    Tally::of(&jobs).read(&mut healthy, 0).await;
 
-    // Another route to it, in one window with what others wait for.
-    let more: Vec<Request> = (0..10).map(|_| unknown_coupon("acme")).collect();
+    // Another route to it, and more than RabbitMQ reads for a channel that stands still, with a dead
+    // letter and what others wait for.
+    let mut more: Vec<Request> = (0..600).map(|_| unknown_coupon("acme")).collect();
+    let unreadable = unknown_coupon("acme").with("v", 7.into());
+    bench.publish_all(std::slice::from_ref(&unreadable)).await;
     bench.publish_all(&more).await;
     let second = served(&bench, &mut results, 50).await;
-    assert!(second < STALL + usual * 2, "{second:?}, usually {usual:?}");
-    jobs.extend(more);
+    assert!(second < STALL * 2 + usual * 2, "{second:?}, usually {usual:?}");
+    jobs.append(&mut more);
     // From then on nobody waits for it, however much goes there.
-    Tally::of(&jobs).read(&mut healthy, 0).await;
     let flood: Vec<Request> = (0..300).map(|_| mug("acme")).collect();
     bench.publish_all(&flood).await;
     let meanwhile = served(&bench, &mut results, 200).await;
@@ -102,18 +103,19 @@ async fn a_readers_queue_without_a_leader_holds_up_nobody() {
 
     jobs.extend(flood);
     eventually_given_up(&process, jobs.len() as f64).await;
-    assert_eq!(count(&process, "redeemq_replies_total", "unconfirmed").await, 20.0);
+    assert_eq!(count(&process, "redeemq_replies_total", "unconfirmed").await, 21.0);
     assert_eq!(process.metric("redeemq_sessions_lost_total", "").await, 0.0);
     assert_eq!(process.metric("redeemq_acks_lost_total", "").await, 0.0);
     let granted = site.number("select granted from goods where scope = 'acme'").await;
     assert_eq!(granted, 320);
     let caller = site.caller(&process, "acme").await;
-    for request in [&jobs[0], &jobs[25], &jobs[329]] {
+    for request in [&jobs[0], &jobs[619], &jobs[919]] {
         let status = caller.settled(&request.job_id()).await;
         assert_eq!(status.body["response"]["status"], "done");
     }
     assert!(process.terminate().await.success());
     assert_eq!(bench.depth("redeem.requests").await, 0);
+    assert_eq!(bench.depth("redeem.dead").await, 1);
     site.audit();
     site.close().await;
 }
