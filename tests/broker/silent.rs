@@ -149,3 +149,50 @@ async fn a_silent_queue_that_has_a_leader_again_gets_its_results() {
     site.audit();
     site.close().await;
 }
+
+#[tokio::test]
+async fn a_disk_that_stands_still_for_a_while_costs_no_result() {
+    let (node, _turn) = alone().await;
+    let site = node.site().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    bench.declare().await;
+    let process = site.serve().await;
+    let kind = [("x-queue-type", AMQPValue::LongString("quorum".into()))];
+    for client in ["acme", "zeta"] {
+        bench.queue(client, Some(&format!("{client}.#")), &kind).await;
+    }
+    // More than are held for a silent route, and decided when the disk stands still.
+    let mut hold = site.store.begin().await.expect("a transaction");
+    sqlx::query("select from goods for update").execute(&mut *hold).await.expect("held");
+    let jobs: Vec<Request> =
+        (0..300).flat_map(|_| [mug("acme"), mug("zeta")]).chain([mug("acme")]).collect();
+    bench.publish_all(&jobs).await;
+    eventually("all are in the worker's hands", async || bench.depth("redeem.requests").await == 0)
+        .await;
+
+    node.still_disk(true);
+    hold.rollback().await.expect("let go");
+    eventually("nothing is confirmed", async || {
+        process.metric("redeemq_routes_silent", "").await == 2.0
+    })
+    .await;
+    // Both queues are on trial now, for a second each if others were heard.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert_eq!(count(&process, "redeemq_results_total", "unconfirmed").await, 0.0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    node.still_disk(false);
+
+    let mut tally = Tally::of(&jobs);
+    tally.read(&mut bench.read("acme").await, 300).await;
+    tally.read(&mut bench.read("zeta").await, 0).await;
+    eventually("each is counted as published", async || {
+        count(&process, "redeemq_results_total", "published").await == 601.0
+    })
+    .await;
+    assert_eq!(process.metric("redeemq_sessions_lost_total", "").await, 0.0);
+    assert_eq!(process.metric("redeemq_routes_silent", "").await, 0.0);
+    site.audit();
+    site.close().await;
+}
