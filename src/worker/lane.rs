@@ -3,8 +3,9 @@
 use super::Context;
 use super::batch::{Asks, Gatherer, Item};
 use super::laggards::Laggards;
+use super::parcel::Parcel;
 use super::process::{self, Processed};
-use super::publish::{Parcel, Post};
+use super::publish::Post;
 use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;

@@ -18,11 +18,13 @@ pub mod batch;
 pub mod dubious;
 pub mod laggards;
 pub mod lane;
+pub mod parcel;
 pub mod parts;
 pub mod process;
 pub mod publish;
 pub mod silent;
 pub mod suspects;
+pub mod trials;
 pub mod undertaker;
 pub mod waiting;
 

@@ -7,9 +7,9 @@
 //! A dead letter has no such second home: it is tried until it is confirmed.
 
 use super::laggards::{Laggard, Laggards};
+use super::parcel::{Parcel, Tried, Window, count_copy, count_dead, count_result};
 use super::silent::SilentRoutes;
 use crate::broker::direct::DirectReplies;
-use crate::broker::letters::Letter;
 use crate::broker::message::{Outgoing, Receipt};
 use crate::broker::publisher::Publisher;
 use crate::broker::settler::Settler;
@@ -29,22 +29,6 @@ const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
 /// prefetch, and a flood for one full queue shall not stop the others.
 const REFUSED_HELD_MAX: usize = 100;
 
-/// The messages that must be confirmed before a delivery is acknowledged.
-#[derive(Debug)]
-pub struct Parcel {
-    /// The delivery.
-    pub tag: u64,
-    /// Its messages; copies get one try.
-    pub letter: Letter,
-    /// Whether it is a dead letter, which must arrive, however long it takes.
-    pub is_dead: bool,
-}
-
-struct Tried {
-    parcel: Parcel,
-    tries: u32,
-}
-
 /// Publishes parcels until the lane ends or the broker fails.
 pub struct Post {
     /// For all that is published as usual.
@@ -61,13 +45,6 @@ pub struct Post {
     pub settler: Settler,
     /// Most refused results that are held.
     pub held_max: usize,
-}
-
-/// What is published together: deliveries' messages, and copies for which no delivery waits.
-#[derive(Default)]
-struct Window {
-    parcels: Vec<Tried>,
-    copies: Vec<Outgoing>,
 }
 
 impl Post {
@@ -223,8 +200,7 @@ impl Post {
                 }
                 receipt => {
                     if is_dead {
-                        metrics::counter!("redeemq_results_total", "outcome" => "dead")
-                            .increment(1);
+                        count_dead();
                     } else {
                         count_result(receipt);
                     }
@@ -234,45 +210,4 @@ impl Post {
         }
         Ok(settled)
     }
-}
-
-impl Window {
-    fn add(&mut self, parcels: Vec<Parcel>) {
-        self.parcels.extend(parcels.into_iter().map(|parcel| Tried { parcel, tries: 0 }));
-    }
-
-    fn add_back(&mut self, laggards: Vec<Laggard>) {
-        for laggard in laggards {
-            match laggard.tag {
-                Some(tag) => {
-                    let letter = Letter { main: laggard.message, copies: Vec::new() };
-                    self.add(vec![Parcel { tag, letter, is_dead: false }]);
-                }
-                None => self.copies.push(laggard.message),
-            }
-        }
-    }
-}
-
-/// What became of a result.
-pub(super) fn count_result(receipt: Receipt) {
-    let outcome = match receipt {
-        Receipt::Returned => "unrouted",
-        Receipt::Refused => "refused",
-        Receipt::TooLarge => "too_large",
-        Receipt::Unconfirmed => "unconfirmed",
-        Receipt::Confirmed => "published",
-    };
-    metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
-}
-
-/// What became of a copy.
-pub(super) fn count_copy(receipt: Receipt) {
-    let outcome = match receipt {
-        Receipt::Confirmed => "published",
-        Receipt::Returned => "gone",
-        Receipt::Refused | Receipt::TooLarge => "refused",
-        Receipt::Unconfirmed => "unconfirmed",
-    };
-    metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(1);
 }
