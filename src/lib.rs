@@ -26,7 +26,7 @@
 //! | never over | [`domain::decide`], and again as named constraints in `migrations/` |
 //! | answered | [`broker::letters`]; the stored bytes stay in the ledger |
 //! | books balance | `redeemq audit` |
-//! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`] |
+//! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`]; silent ones: [`worker::laggards`] |
 //! | degrades honestly | [`ingress::gate`] and [`ingress::keeper`], [`worker::process`] |
 
 pub mod domain;

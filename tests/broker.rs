@@ -26,6 +26,8 @@ mod lanes;
 mod large;
 #[path = "broker/node.rs"]
 mod node;
+#[path = "broker/silent.rs"]
+mod silent;
 #[path = "broker/takeover.rs"]
 mod takeover;
 #[path = "broker/told.rs"]

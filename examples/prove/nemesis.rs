@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// Faults at the same time.
 const AT_ONCE_MAX: usize = 3;
 /// Peace before the first. RabbitMQ 3.10 forgets the leader of a quorum queue when it is killed within
-/// half a second of the queue's making, and does not find it again.
+/// half a second of the queue's making, and does not find it again. That harms its reader alone; but the
+/// reader is our witness.
 const PEACE: Duration = Duration::from_secs(3);
 
 /// What can happen.

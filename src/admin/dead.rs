@@ -3,7 +3,8 @@
 use super::output::{Lines, Output};
 use crate::broker::consumer::Received;
 use crate::broker::dead::{DeadLetter, DeadQueue};
-use crate::broker::publisher::{Bound, Outgoing, Publisher, Receipt};
+use crate::broker::message::{Bound, Outgoing, Receipt};
+use crate::broker::publisher::Publisher;
 use crate::broker::topology::REQUESTS;
 use crate::broker::{self, BrokerError, letters, own};
 use crate::store::{self, ledger};

@@ -4,7 +4,8 @@
 //! without a check: over a forged one it fails, and ends the whole connection of whoever wrote there.
 //! So these have a connection that nothing else depends on.
 
-use super::publisher::{Bound, Outgoing, Publisher, Receipt};
+use super::message::{Bound, Outgoing, Receipt};
+use super::publisher::Publisher;
 use super::{Pool, Result};
 
 /// The publisher of direct replies; it connects when there is one to send.

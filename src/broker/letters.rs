@@ -1,7 +1,7 @@
 //! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
 
 use super::consumer::Received;
-use super::publisher::Outgoing;
+use super::message::Outgoing;
 use super::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use super::{AMQPValue, BasicProperties, FieldTable, own, short};
 use crate::domain::job::Job;

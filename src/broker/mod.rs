@@ -5,14 +5,17 @@
 //! deliveries of a dead channel beside their redelivered twins. Whoever meets a fault drops
 //! connection and channel and begins anew.
 
+pub mod alone;
 pub mod consumer;
 pub mod dead;
 pub mod direct;
 pub mod greeting;
+mod in_flight;
 mod knock;
 pub mod lanes;
 pub mod letters;
 pub mod management;
+pub mod message;
 pub mod probe;
 pub mod publisher;
 mod question;
@@ -25,6 +28,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::uri::AMQPUri;
 use lapin::{ConnectionProperties, ErrorKind};
 use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Borrow;
 use std::time::Duration;
 
 pub use deadpool_lapin::Pool;
@@ -177,8 +181,8 @@ pub async fn in_time<T>(what: &'static str, call: impl Future<Output = Result<T>
 }
 
 /// Ends a connection, in bounded time: the broker may not answer.
-pub async fn close(connection: Connection) {
-    let closing = async { Ok(connection.close(200, own("bye")).await?) };
+pub async fn close(connection: impl Borrow<Connection>) {
+    let closing = async { Ok(connection.borrow().close(200, own("bye")).await?) };
     if let Err(error) = in_time("close", closing).await {
         tracing::debug!(%error, "connection not closed cleanly");
     }

@@ -1,16 +1,13 @@
 //! Publishing with confirms, a window at a time.
 
-use super::topology::DIRECT_REPLY_PREFIX;
+use super::in_flight::InFlight;
+use super::message::{Bound, Outgoing, Receipt};
 use super::{BrokerError, Result, in_time, own};
 use crate::crash::{self, Point};
 use deadpool_lapin::{Object, Pool};
-use lapin::Confirmation;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::types::ShortString;
-use lapin::{BasicProperties, Channel, ConnectionStatus, ErrorKind};
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use lapin::{Channel, Connection, ConnectionStatus, PublisherConfirm};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,77 +15,29 @@ use tokio::time::Instant;
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 /// How soon a broker that is there answers a question which touches no queue.
 const ANSWER_MAX: Duration = Duration::from_millis(450);
+/// The same where no caller waits, and a false alarm costs a session.
+const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
+/// Most messages that wait for their confirms. RabbitMQ reads no more from a connection one of whose
+/// channels stands still with 400 messages before it, of which up to 200 may be behind it already;
+/// then the connection could neither be asked anything nor be closed.
+const IN_FLIGHT_MAX: usize = 200;
 
-/// The broker's reply code for what breaks one of its rules.
-const PRECONDITION_FAILED: u16 = 406;
-
-/// One message to be published.
-#[derive(derive_more::Debug, Clone)]
-pub struct Outgoing {
-    /// Exchange; empty for the default one, which routes by queue name.
-    pub exchange: &'static str,
-    /// Routing key.
-    pub routing_key: ShortString,
-    /// Whether it shall come back when no queue wants it.
-    pub mandatory: bool,
-    /// Properties; `message_id` must be set, for returned messages are told apart by it.
-    pub properties: BasicProperties,
-    /// Body.
-    #[debug("***")]
-    pub body: Arc<[u8]>,
-}
-
-/// What the broker said of one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
-    /// It is safe in every queue that wanted it.
-    Confirmed,
-    /// No queue wanted it.
-    Returned,
-    /// A queue that wanted it is full.
-    Refused,
-    /// The broker takes no message of this size: it was not even sent.
-    TooLarge,
-}
-
-/// The largest body that the broker takes, which it does not tell: it ends the channel of whoever
-/// exceeds it. So the first such end teaches it to all publishers that share this.
+/// Tells whether the broker has blocked a publisher, whatever connection that has by now.
 #[derive(Clone)]
-pub struct Bound(Arc<AtomicUsize>);
-
-impl Default for Bound {
-    fn default() -> Self {
-        Self(Arc::new(AtomicUsize::new(usize::MAX)))
-    }
-}
-
-impl Bound {
-    fn allows(&self, message: &Outgoing) -> bool {
-        message.body.len() <= self.0.load(Ordering::Relaxed)
-    }
-
-    /// If one of the window was too large, the largest was.
-    fn learn(&self, window: &[Outgoing], error: &BrokerError) {
-        let BrokerError::Broker(error) = error else { return };
-        let ErrorKind::ProtocolError(told) = error.kind() else { return };
-        let is_of_size = told.get_id() == PRECONDITION_FAILED
-            && told.get_message().as_str().contains("message size");
-        let largest = window.iter().map(|message| message.body.len()).max();
-        if let Some(largest) = largest.filter(|_| is_of_size) {
-            self.0.fetch_min(largest.saturating_sub(1), Ordering::Relaxed);
-            tracing::error!(bytes = largest, %error, "the broker takes no message of this size: raise its max_message_size");
-        }
-    }
-}
-
-/// Tells whether the broker has blocked a publisher.
-#[derive(Clone)]
-pub struct Pressure(ConnectionStatus);
+pub struct Pressure(Arc<RwLock<ConnectionStatus>>);
 
 impl Pressure {
+    fn of(connection: &Connection) -> Self {
+        Self(Arc::new(RwLock::new(connection.status().clone())))
+    }
+
     /// Memory or disk alarm: what is published waits for its end.
     pub fn is_blocked(&self) -> bool {
-        self.0.blocked()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).blocked()
+    }
+
+    fn follow(&self, connection: &Connection) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = connection.status().clone();
     }
 }
 
@@ -97,6 +46,7 @@ pub struct Publisher {
     connection: Object,
     channel: Channel,
     bound: Bound,
+    pressure: Pressure,
 }
 
 impl Publisher {
@@ -106,18 +56,27 @@ impl Publisher {
     /// When there is none to be had.
     pub async fn open(pool: &Pool, bound: Bound) -> Result<Self> {
         let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
-        let channel = in_time("channel.open", async {
-            let channel = connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            Ok(channel)
-        })
-        .await?;
-        Ok(Self { connection, channel, bound })
+        let channel = in_time("channel.open", confirming(&connection)).await?;
+        let pressure = Pressure::of(&connection);
+        Ok(Self { connection, channel, bound, pressure })
+    }
+
+    /// Goes on with another connection. What the broker has not confirmed on this one can no longer
+    /// reach us, or be taken for the confirm of something later.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn renew(&mut self, pool: &Pool) -> Result<()> {
+        let mut fresh = Self::open(pool, self.bound.clone()).await?;
+        fresh.pressure = self.pressure.clone();
+        fresh.pressure.follow(&fresh.connection);
+        std::mem::replace(self, fresh).discard();
+        Ok(())
     }
 
     /// For whoever feeds this publisher.
     pub fn pressure(&self) -> Pressure {
-        Pressure(self.connection.status().clone())
+        self.pressure.clone()
     }
 
     /// Whether the broker has blocked this connection (memory or disk alarm).
@@ -135,103 +94,115 @@ impl Publisher {
     /// # Errors
     /// When the broker is silent.
     pub async fn ask(&self) -> Result<()> {
+        self.ask_for(ANSWER_MAX).await
+    }
+
+    async fn ask_for(&self, limit: Duration) -> Result<()> {
         let asking = async {
             let channel = self.connection.create_channel().await?;
             Ok(channel.close(200, own("asked")).await?)
         };
         let silent = Err(BrokerError::TimedOut("channel.open"));
-        tokio::time::timeout(ANSWER_MAX, asking).await.unwrap_or(silent)
+        tokio::time::timeout(limit, asking).await.unwrap_or(silent)
     }
 
     /// Publishes a window and waits for all its confirms; time while blocked does not count when
     /// `patient`, else a block ends the wait.
     ///
-    /// The client library attaches a returned message to the *next* confirm, whichever that is. So
-    /// no verdict is read from the position: returns are collected over the whole window, and
-    /// matched by message id and destination.
-    ///
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
     pub async fn publish(&self, window: &[Outgoing], patient: bool) -> Result<Vec<Receipt>> {
-        let publishing = async {
-            let receipts = self.publish_all(window).await;
-            receipts.inspect_err(|error| self.bound.learn(window, error))
-        };
-        tokio::pin!(publishing);
-        let mut deadline = Instant::now() + super::BROKER_TIMEOUT;
-        loop {
-            match tokio::time::timeout(BLOCKED_CHECK, &mut publishing).await {
-                Ok(receipts) => return receipts,
-                Err(_) if self.is_blocked() && patient => {
-                    deadline = Instant::now() + super::BROKER_TIMEOUT;
-                }
-                Err(_) if self.is_blocked() || Instant::now() >= deadline => {
-                    return Err(BrokerError::TimedOut("basic.publish"));
-                }
-                Err(_) => {}
-            }
+        let receipts = self.offer(window, patient).await?;
+        if receipts.contains(&Receipt::Unconfirmed) {
+            return Err(BrokerError::TimedOut("basic.publish"));
         }
+        Ok(receipts)
     }
 
-    async fn publish_all(&self, window: &[Outgoing]) -> Result<Vec<Receipt>> {
-        let mut confirms = Vec::with_capacity(window.len());
-        for message in window {
+    /// The same, but what is not confirmed in time is no error while the broker answers otherwise. This
+    /// publisher must be renewed then.
+    ///
+    /// # Errors
+    /// The fate of every message of the window is then unknown, and this publisher done with.
+    pub async fn offer(&self, window: &[Outgoing], patient: bool) -> Result<Vec<Receipt>> {
+        let mut in_flight = InFlight::new(window.len());
+        let publishing = self.publish_all(window, &mut in_flight);
+        let status = self.connection.status();
+        match patiently(status, super::BROKER_TIMEOUT, patient, publishing).await {
+            Some(published) => published.inspect_err(|error| self.bound.learn(window, error))?,
+            None if self.is_blocked() => return Err(BrokerError::TimedOut("basic.publish")),
+            None => {
+                self.ask_for(LAST_ANSWER_MAX).await?;
+                in_flight.look();
+            }
+        }
+        Ok(in_flight.receipts(window))
+    }
+
+    async fn publish_all(&self, window: &[Outgoing], in_flight: &mut InFlight) -> Result<()> {
+        for (place, message) in window.iter().enumerate() {
             if !self.bound.allows(message) {
-                confirms.push(None);
+                in_flight.is_too_large(place);
                 continue;
             }
-            let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
-            let publishing = self.channel.basic_publish(
-                own(message.exchange),
-                message.routing_key.clone(),
-                options,
-                &message.body,
-                message.properties.clone(),
-            );
-            confirms.push(Some(publishing.await?));
+            while in_flight.len() >= IN_FLIGHT_MAX {
+                in_flight.next().await?;
+            }
+            in_flight.sent(place, send(&self.channel, message).await?);
         }
         crash::point(Point::AfterPublish);
-        let mut acked = Vec::with_capacity(window.len());
-        let mut returned = HashSet::new();
-        for confirm in confirms {
-            let Some(confirm) = confirm else {
-                acked.push(None);
-                continue;
-            };
-            let confirmation = confirm.await?;
-            acked.push(Some(confirmation.is_ack()));
-            if let Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) =
-                confirmation
-            {
-                let delivery = message.delivery;
-                let id = delivery.properties.message_id().clone().unwrap_or_default();
-                returned.insert((id, delivery.exchange, delivery.routing_key));
-            }
+        while in_flight.len() > 0 {
+            in_flight.next().await?;
         }
-        let receipt = |(message, acked): (&Outgoing, Option<bool>)| match acked {
-            None => Receipt::TooLarge,
-            Some(false) => Receipt::Refused,
-            Some(true) if returned.contains(&message.destination()) => Receipt::Returned,
-            Some(true) => Receipt::Confirmed,
-        };
-        Ok(window.iter().zip(acked).map(receipt).collect())
+        Ok(())
     }
 
     /// Leaves the connection out of the pool for good: nobody shall get it after a fault. Nobody waits
     /// for its end either, for a blocked broker does not answer.
     pub fn discard(self) {
-        tokio::spawn(super::close(Object::take(self.connection)));
+        let (connection, channel) = (Object::take(self.connection), self.channel);
+        tokio::spawn(async move {
+            super::close(connection).await;
+            drop(channel);
+        });
     }
 }
 
-impl Outgoing {
-    /// Whether it goes to the broker's direct reply-to: see [`super::direct`].
-    pub fn is_direct_reply(&self) -> bool {
-        self.exchange.is_empty() && self.routing_key.as_str().starts_with(DIRECT_REPLY_PREFIX)
-    }
+/// A channel that confirms.
+pub(super) async fn confirming(connection: &Connection) -> Result<Channel> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
 
-    fn destination(&self) -> (ShortString, ShortString, ShortString) {
-        let id = self.properties.message_id().clone().unwrap_or_default();
-        (id, own(self.exchange), self.routing_key.clone())
+pub(super) async fn send(channel: &Channel, message: &Outgoing) -> Result<PublisherConfirm> {
+    let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
+    let publishing = channel.basic_publish(
+        own(message.exchange),
+        message.routing_key.clone(),
+        options,
+        &message.body,
+        message.properties.clone(),
+    );
+    Ok(publishing.await?)
+}
+
+/// Waits so long for it; none when that was in vain. Time while the broker blocks us does not count
+/// when `patient`, else a block ends the wait.
+pub(super) async fn patiently<T>(
+    status: &ConnectionStatus,
+    limit: Duration,
+    patient: bool,
+    doing: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(doing);
+    let mut deadline = Instant::now() + limit;
+    loop {
+        match tokio::time::timeout(BLOCKED_CHECK, &mut doing).await {
+            Ok(done) => return Some(done),
+            Err(_) if status.blocked() && patient => deadline = Instant::now() + limit,
+            Err(_) if status.blocked() || Instant::now() >= deadline => return None,
+            Err(_) => {}
+        }
     }
 }

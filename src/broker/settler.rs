@@ -15,6 +15,9 @@ use tokio::sync::Notify;
 pub struct Settler {
     open: Arc<Mutex<Open>>,
     settled: Arc<Notify>,
+    /// Frames must leave in the order in which they were found to be right: one that covers what a later
+    /// one names would make that later one an error, which ends the channel.
+    order: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Tags of a channel are 1, 2, 3, … over all its consumers, whether their deliveries have been looked
@@ -47,6 +50,7 @@ impl Settler {
     /// An ack that can't be sent is no fault: the message is delivered again and answered from the
     /// ledger. Returns how many of them were.
     pub async fn ack(&self, tags: &[u64]) -> usize {
+        let _in_turn = self.order.lock().await;
         let (cumulative, single) = self.split(tags);
         let mut lost = 0;
         if let Some((acker, count)) = cumulative {
@@ -55,8 +59,12 @@ impl Settler {
         for acker in single {
             lost += usize::from(!acknowledge(&acker, false).await);
         }
-        self.settled.notify_one();
         lost
+    }
+
+    /// A window has come back from the broker: what it did not settle is waited for elsewhere.
+    pub fn tell_through(&self) {
+        self.settled.notify_one();
     }
 
     /// Waits for a next window to have come back from the broker.

@@ -4,7 +4,7 @@
 use super::Settings;
 use super::keeper::{Keeper, Road, Waiting};
 use crate::broker;
-use crate::broker::publisher::Outgoing;
+use crate::broker::message::Outgoing;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};

@@ -2,7 +2,8 @@
 //! blocked or silent: whoever waits is told then, and nobody is let in until it is back.
 
 use super::gate::Passed;
-use crate::broker::publisher::{Bound, Outgoing, Publisher, Receipt};
+use crate::broker::message::{Bound, Outgoing, Receipt};
+use crate::broker::publisher::Publisher;
 use crate::broker::{self, Pool, topology};
 use crate::retry::Pauses;
 use secrecy::SecretString;
@@ -172,6 +173,7 @@ fn passed(receipt: Receipt) -> Passed {
         Receipt::Returned => Passed::Refused("no queue takes requests"),
         Receipt::Refused => Passed::Refused("the request queue is full"),
         Receipt::TooLarge => Passed::Refused("the broker takes no message of this size"),
+        Receipt::Unconfirmed => Passed::Unknown,
     }
 }
 

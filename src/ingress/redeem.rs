@@ -5,7 +5,7 @@ use super::gate::Passed;
 use super::jobs::{self, Asked};
 use super::replies::Ticket;
 use super::{Front, body, headers};
-use crate::broker::publisher::Outgoing;
+use crate::broker::message::Outgoing;
 use crate::broker::topology::REQUESTS;
 use crate::broker::{BasicProperties, lanes, own, short};
 use crate::domain::code::Code;

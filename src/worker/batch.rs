@@ -3,7 +3,7 @@
 
 use super::attempt::Answer;
 use super::dubious::Dubious;
-use super::publish::Parcel;
+use super::parcel::Parcel;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
 use crate::broker::{self, BrokerError, letters};

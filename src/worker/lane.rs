@@ -2,11 +2,14 @@
 
 use super::Context;
 use super::batch::{Asks, Gatherer, Item};
+use super::laggards::Laggards;
+use super::parcel::Parcel;
 use super::process::{self, Processed};
-use super::publish::{Parcel, publish};
+use super::publish::Post;
 use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;
+use crate::broker::alone::Alone;
 use crate::broker::consumer::Consumer;
 use crate::broker::direct::DirectReplies;
 use crate::broker::lanes::Source;
@@ -94,15 +97,20 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
 
     let (sender, receiver) = mpsc::channel(1);
     let (settler, pressure) = (consumer.settler(), publisher.pressure());
-    let mut direct = DirectReplies::new(context.publishers.clone(), context.bound.clone());
-    let publishing = tokio::spawn(async move {
-        let held_max = usize::from(prefetch / 4);
-        let published = publish(receiver, &publisher, &mut direct, &settler, held_max).await;
-        if published.is_err() {
-            publisher.discard();
-        }
-        published
-    });
+    let (pool, bound) = (context.publishers.clone(), context.bound.clone());
+    let held_max = usize::from(prefetch / 4);
+    let silent = Arc::clone(&context.silent);
+    let line = Alone::new(pool.clone(), bound.clone());
+    let post = Post {
+        direct: DirectReplies::new(pool.clone(), bound),
+        laggards: Laggards::begin(line, settler.clone(), Arc::clone(&silent), held_max),
+        publisher,
+        pool,
+        silent,
+        settler,
+        held_max,
+    };
+    let publishing = tokio::spawn(post.publish(receiver));
     let mut lane = Lane {
         context: Arc::clone(context),
         consumer,

@@ -9,27 +9,33 @@
 //!
 //! What happens on failure: [`process`] sorts database errors (an outage waits, a job's own fault is
 //! isolated, a fault of deployment pauses and alarms), [`waiting`] holds the jobs that need a row which
-//! somebody else holds, [`suspects`] those that may be at fault, and [`undertaker`] buries; any broker fault ends the [`lane`]'s session,
-//! and a new one begins with new connections.
+//! somebody else holds, [`suspects`] those that may be at fault, and [`undertaker`] buries; [`laggards`]
+//! waits for queues that confirm nothing; any other fault of the broker ends the [`lane`]'s session, and a
+//! new one begins with new connections.
 
 pub mod attempt;
 pub mod batch;
 pub mod dubious;
+pub mod laggards;
 pub mod lane;
+pub mod parcel;
 pub mod parts;
 pub mod process;
 pub mod publish;
+pub mod silent;
 pub mod suspects;
+pub mod trials;
 pub mod undertaker;
 pub mod waiting;
 
 use crate::broker::lanes::{self, LANES_MAX, Source};
-use crate::broker::publisher::Bound;
+use crate::broker::message::Bound;
 use crate::broker::{self, BrokerError};
 use crate::domain::decide::Rules;
 use crate::retry::Pauses;
 use crate::wire;
 use secrecy::SecretString;
+use silent::SilentRoutes;
 use sqlx::PgPool;
 use std::sync::Arc;
 use time::Duration;
@@ -40,8 +46,9 @@ use tokio_util::sync::CancellationToken;
 /// throughput hardly grows.
 pub const BATCH_MAX: usize = 500;
 
-/// Connections that publish: each lane has one for its results and, if need be, one for direct replies.
-const PUBLISHERS_MAX: usize = 2 * (LANES_MAX as usize + 1) + 1;
+/// Connections that publish: each lane has one for its results, which may be replaced, and if need be
+/// one for direct replies and one for what is not confirmed.
+const PUBLISHERS_MAX: usize = 4 * (LANES_MAX as usize + 1);
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -71,6 +78,8 @@ pub struct Context {
     pub publishers: broker::Pool,
     /// The largest result that the broker takes, as far as is known.
     pub bound: Bound,
+    /// Where results are not confirmed.
+    pub silent: Arc<SilentRoutes>,
 }
 
 impl Context {
@@ -86,8 +95,8 @@ impl Context {
 /// When the broker's URL can't be read. Outages are waited for.
 pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
     let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", PUBLISHERS_MAX)?;
-    let bound = Bound::default();
-    let common = Context { source: Source::Common, settings, store, publishers, bound };
+    let (bound, silent) = (Bound::default(), Arc::default());
+    let common = Context { source: Source::Common, settings, store, publishers, bound, silent };
     let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
         return Ok(());
     };

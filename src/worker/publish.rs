@@ -2,16 +2,21 @@
 //!
 //! A result that a reader's full queue refuses is tried again for a while, beside the following
 //! batches and never in front of them; then it is counted and settled, for it stays fetchable. So is
-//! one that is larger than the broker takes. A dead letter has no such second home: it is tried until
-//! it is confirmed.
+//! one that is larger than the broker takes. What the broker does not confirm at all, while it answers
+//! otherwise, goes to the [`laggards`](super::laggards), and whatever follows on the same route with it.
+//! A dead letter has no such second home: it is tried until it is confirmed.
 
+use super::laggards::{Laggard, Laggards};
+use super::parcel::{Parcel, Tried, Window, count_copy, count_dead, count_result};
+use super::silent::SilentRoutes;
 use crate::broker::direct::DirectReplies;
-use crate::broker::letters::Letter;
-use crate::broker::publisher::{Outgoing, Publisher, Receipt};
+use crate::broker::message::{Outgoing, Receipt};
+use crate::broker::publisher::Publisher;
 use crate::broker::settler::Settler;
-use crate::broker::{BrokerError, Result, topology};
+use crate::broker::{BrokerError, Pool, Result, topology};
 use crate::crash::{self, Point};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,123 +29,185 @@ const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
 /// prefetch, and a flood for one full queue shall not stop the others.
 const REFUSED_HELD_MAX: usize = 100;
 
-/// The messages that must be confirmed before a delivery is acknowledged.
-#[derive(Debug)]
-pub struct Parcel {
-    /// The delivery.
-    pub tag: u64,
-    /// Its messages; copies get one try.
-    pub letter: Letter,
-    /// Whether it is a dead letter, which must arrive, however long it takes.
-    pub is_dead: bool,
-}
-
-struct Refused {
-    parcel: Parcel,
-    tries: u32,
-}
-
 /// Publishes parcels until the lane ends or the broker fails.
-///
-/// # Errors
-/// The session is over then: what is not settled is delivered again.
-pub async fn publish(
-    mut parcels: mpsc::Receiver<Vec<Parcel>>,
-    publisher: &Publisher,
-    direct: &mut DirectReplies,
-    settler: &Settler,
-    held_max: usize,
-) -> Result<()> {
-    let mut refused: Vec<Refused> = Vec::new();
-    let mut tick = interval(REFUSED_TRY_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut open = true;
-    while open || !refused.is_empty() {
-        let fresh = tokio::select! {
-            batch = parcels.recv(), if open => match batch {
-                Some(batch) => batch,
-                None => { open = false; continue }
-            },
-            _ = tick.tick(), if !refused.is_empty() => Vec::new(),
-        };
-        let mut window: Vec<Refused> = Vec::with_capacity(fresh.len());
-        if fresh.is_empty() {
-            window.append(&mut refused);
-        }
-        window.extend(fresh.into_iter().map(|parcel| Refused { parcel, tries: 0 }));
-        let held_max = if open { held_max } else { 0 };
-        publish_window(window, publisher, direct, settler, &mut refused, held_max).await?;
-    }
-    Ok(())
+pub struct Post {
+    /// For all that is published as usual.
+    pub publisher: Publisher,
+    /// Connections for it.
+    pub pool: Pool,
+    /// For direct replies.
+    pub direct: DirectReplies,
+    /// For what is not confirmed.
+    pub laggards: Laggards,
+    /// Where that goes.
+    pub silent: Arc<SilentRoutes>,
+    /// For what is.
+    pub settler: Settler,
+    /// Most refused results that are held.
+    pub held_max: usize,
 }
 
-async fn publish_window(
-    window: Vec<Refused>,
-    publisher: &Publisher,
-    direct: &mut DirectReplies,
-    settler: &Settler,
-    refused: &mut Vec<Refused>,
-    held_max: usize,
-) -> Result<()> {
-    let mut outgoing: Vec<Outgoing> = Vec::with_capacity(window.len());
-    outgoing.extend(window.iter().map(|tried| tried.parcel.letter.main.clone()));
-    let copies = window.iter().flat_map(|tried| tried.parcel.letter.copies.iter().cloned());
-    let (direct_replies, copies): (Vec<_>, Vec<_>) = copies.partition(Outgoing::is_direct_reply);
-    outgoing.extend(copies);
-    let mut receipts = publisher.publish(&outgoing, true).await?;
-    count_copies(&receipts.split_off(window.len()));
-    count_copies(&direct.send(&direct_replies).await);
-
-    let mut held: HashMap<_, usize> = HashMap::new();
-    for tried in refused.iter() {
-        *held.entry(tried.parcel.letter.main.routing_key.clone()).or_default() += 1;
+impl Post {
+    /// From the first parcel to the last.
+    ///
+    /// # Errors
+    /// The session is over then: what is not settled is delivered again.
+    pub async fn publish(mut self, parcels: mpsc::Receiver<Vec<Parcel>>) -> Result<()> {
+        let published = self.publish_all(parcels).await;
+        if published.is_err() {
+            self.publisher.discard();
+        }
+        published
     }
-    let mut settled = Vec::with_capacity(window.len());
-    for (mut tried, receipt) in window.into_iter().zip(receipts) {
-        tried.parcel.letter.copies.clear();
-        let route = &tried.parcel.letter.main.routing_key;
-        let held = held.entry(route.clone()).or_default();
-        let try_again = tried.parcel.is_dead
-            || (refused.len() < held_max
-                && tried.tries < REFUSED_TRIES_MAX
-                && *held < REFUSED_HELD_MAX);
-        match receipt {
-            Receipt::Returned if tried.parcel.is_dead => {
-                return Err(BrokerError::Unroutable(topology::DEAD));
+
+    async fn publish_all(&mut self, mut parcels: mpsc::Receiver<Vec<Parcel>>) -> Result<()> {
+        let mut refused: Vec<Tried> = Vec::new();
+        let mut tick = interval(REFUSED_TRY_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut open = true;
+        while open || !refused.is_empty() {
+            let mut window = Window::default();
+            let mut is_fresh = false;
+            tokio::select! {
+                batch = parcels.recv(), if open => match batch {
+                    Some(batch) => { window.add(batch); is_fresh = true; }
+                    None => { open = false; continue }
+                },
+                back = self.laggards.back() => window.add_back(back?),
+                _ = tick.tick(), if !refused.is_empty() => window.parcels.append(&mut refused),
             }
-            Receipt::Refused if try_again => {
-                *held += 1;
-                tried.tries += 1;
-                refused.push(tried);
+            self.held_max = if open { self.held_max } else { 0 };
+            let is_complete = self.publish_window(window, &mut refused).await?;
+            if is_fresh {
+                self.settler.tell_through();
             }
-            Receipt::TooLarge if tried.parcel.is_dead => return Err(BrokerError::TooLarge),
-            receipt => {
-                let outcome = match receipt {
-                    Receipt::Returned => "unrouted",
-                    Receipt::Refused => "refused",
-                    Receipt::TooLarge => "too_large",
-                    Receipt::Confirmed if tried.parcel.is_dead => "dead",
-                    Receipt::Confirmed => "published",
-                };
-                metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
-                settled.push(tried.parcel.tag);
+            if !is_complete {
+                self.publisher.renew(&self.pool).await?;
             }
         }
+        Ok(())
     }
-    crash::point(Point::AfterConfirm);
-    let lost = settler.ack(&settled).await;
-    crash::point(Point::AtAck);
-    metrics::counter!("redeemq_acks_lost_total").increment(lost as u64);
-    Ok(())
-}
 
-fn count_copies(receipts: &[Receipt]) {
-    for receipt in receipts {
-        let outcome = match receipt {
-            Receipt::Confirmed => "published",
-            Receipt::Returned => "gone",
-            Receipt::Refused | Receipt::TooLarge => "refused",
-        };
-        metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(1);
+    /// Publishes, and settles what can be; whether all of it was confirmed in time.
+    async fn publish_window(&mut self, window: Window, refused: &mut Vec<Tried>) -> Result<bool> {
+        let Window { parcels, copies } = self.without_silent(window);
+        // Apart and first: nothing that a reader does shall end a session over them.
+        let (dead, parcels): (Vec<_>, Vec<_>) =
+            parcels.into_iter().partition(|tried| tried.parcel.is_dead);
+        let of_dead = self.bury(&dead).await?;
+        let mut outgoing: Vec<Outgoing> = Vec::with_capacity(parcels.len() + copies.len());
+        outgoing.extend(parcels.iter().map(|tried| tried.parcel.letter.main.clone()));
+        let (direct_replies, copies): (Vec<_>, Vec<_>) =
+            copies.into_iter().partition(Outgoing::is_direct_reply);
+        outgoing.extend(copies);
+        let mut receipts = self.publisher.offer(&outgoing, true).await?;
+        let unconfirmed = self.suspect(&outgoing, &receipts);
+        let of_copies = receipts.split_off(parcels.len());
+        let copies = outgoing.into_iter().skip(parcels.len());
+        let mut laggards: Vec<Laggard> = Vec::new();
+        for (copy, receipt) in copies.zip(of_copies) {
+            match receipt {
+                Receipt::Unconfirmed => laggards.push(Laggard::new(copy, None)),
+                receipt => count_copy(receipt),
+            }
+        }
+        self.direct.send(&direct_replies).await.into_iter().for_each(count_copy);
+        let judged = parcels.into_iter().zip(receipts);
+        let judged = dead.into_iter().zip(of_dead).chain(judged);
+        let settled = self.judge(judged, refused, &mut laggards)?;
+        crash::point(Point::AfterConfirm);
+        let lost = self.settler.ack(&settled).await;
+        crash::point(Point::AtAck);
+        metrics::counter!("redeemq_acks_lost_total").increment(lost as u64);
+        self.laggards.take(laggards);
+        if unconfirmed > 0 {
+            tracing::warn!(unconfirmed, "the broker answers, but did not confirm all of a window");
+        }
+        Ok(unconfirmed == 0)
+    }
+
+    async fn bury(&self, dead: &[Tried]) -> Result<Vec<Receipt>> {
+        if dead.is_empty() {
+            return Ok(Vec::new());
+        }
+        let letters: Vec<Outgoing> =
+            dead.iter().map(|tried| tried.parcel.letter.main.clone()).collect();
+        self.publisher.publish(&letters, true).await
+    }
+
+    /// Leaves out, and aside, what goes to silent routes; copies are taken out of their parcels.
+    fn without_silent(&self, window: Window) -> Window {
+        let Window { parcels, mut copies } = window;
+        let (mut loud, mut aside) = (Vec::with_capacity(parcels.len()), Vec::new());
+        for mut tried in parcels {
+            copies.append(&mut tried.parcel.letter.copies);
+            let Parcel { tag, letter, is_dead } = &tried.parcel;
+            if !is_dead && self.silent.contains(&letter.main.route()) {
+                aside.push(Laggard::new(letter.main.clone(), Some(*tag)));
+            } else {
+                loud.push(tried);
+            }
+        }
+        let is_silent = |copy: &Outgoing| self.silent.contains(&copy.route());
+        let (silent, copies): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_silent);
+        aside.extend(silent.into_iter().map(|copy| Laggard::new(copy, None)));
+        self.laggards.take(aside);
+        Window { parcels: loud, copies }
+    }
+
+    /// Notes what was confirmed, and what was not; returns how many were not.
+    fn suspect(&self, outgoing: &[Outgoing], receipts: &[Receipt]) -> usize {
+        if receipts.contains(&Receipt::Confirmed) {
+            self.silent.hear();
+        }
+        let sent = outgoing.iter().zip(receipts);
+        let unconfirmed = sent.filter(|(_, receipt)| **receipt == Receipt::Unconfirmed);
+        unconfirmed.inspect(|(message, _)| self.silent.suspect(message.route())).count()
+    }
+
+    /// What is settled, and what has to wait.
+    fn judge(
+        &self,
+        parcels: impl Iterator<Item = (Tried, Receipt)>,
+        refused: &mut Vec<Tried>,
+        laggards: &mut Vec<Laggard>,
+    ) -> Result<Vec<u64>> {
+        let mut held: HashMap<_, usize> = HashMap::new();
+        for tried in refused.iter() {
+            *held.entry(tried.parcel.letter.main.routing_key.clone()).or_default() += 1;
+        }
+        let mut settled = Vec::new();
+        for (mut tried, receipt) in parcels {
+            let Parcel { tag, is_dead, .. } = tried.parcel;
+            let route = &tried.parcel.letter.main.routing_key;
+            let held = held.entry(route.clone()).or_default();
+            let try_again = is_dead
+                || (refused.len() < self.held_max
+                    && tried.tries < REFUSED_TRIES_MAX
+                    && *held < REFUSED_HELD_MAX);
+            match receipt {
+                Receipt::Returned if is_dead => {
+                    return Err(BrokerError::Unroutable(topology::DEAD));
+                }
+                Receipt::TooLarge if is_dead => return Err(BrokerError::TooLarge),
+                Receipt::Refused if try_again => {
+                    *held += 1;
+                    tried.tries += 1;
+                    refused.push(tried);
+                }
+                Receipt::Unconfirmed => {
+                    laggards.push(Laggard::new(tried.parcel.letter.main, Some(tag)));
+                }
+                receipt => {
+                    if is_dead {
+                        count_dead();
+                    } else {
+                        count_result(receipt);
+                    }
+                    settled.push(tag);
+                }
+            }
+        }
+        Ok(settled)
     }
 }

@@ -3,8 +3,8 @@
 
 use super::Context;
 use super::batch::{Asks, Item};
+use super::parcel::Parcel;
 use super::process;
-use super::publish::Parcel;
 use crate::broker::letters;
 use crate::store;
 use crate::wire::request::Known;

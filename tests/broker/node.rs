@@ -89,6 +89,21 @@ impl Node {
         services(&["rabbitmqctl", NAME, "eval", all]);
     }
 
+    /// Lets a quorum queue that has lost its leader elect one.
+    pub fn elect(&self, vhost: &str, queue: &str) {
+        let elect = format!(
+            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{vhost}\">>, queue, <<\"{queue}\">>)), \
+             ok = ra:trigger_election(amqqueue:get_pid(Q))."
+        );
+        services(&["rabbitmqctl", NAME, "eval", &elect]);
+    }
+
+    /// Lets the log of all quorum queues stand still, as on a disk that does, or go on.
+    pub fn still_disk(&self, stands_still: bool) {
+        let what = if stands_still { "suspend" } else { "resume" };
+        services(&["rabbitmqctl", NAME, "eval", &format!("ok = sys:{what}(ra_log_wal).")]);
+    }
+
     /// Raises the memory alarm, until the guard is dropped.
     pub fn alarm(&self) -> Alarm {
         services(&["rabbitmqctl", NAME, "set_vm_memory_high_watermark", "0.00001"]);

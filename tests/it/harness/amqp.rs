@@ -5,12 +5,13 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-    ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+    ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
 use redeemq::broker::{lanes, topology};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub struct Bench {
     site: String,
@@ -202,6 +203,24 @@ impl Bench {
         let (queue, exchange) = (queue.into(), exchange.into());
         let ending = self.channel.queue_unbind(queue, exchange, key.into(), FieldTable::default());
         ending.await.expect("unbound");
+    }
+
+    /// Whether a queue confirms a message in time. If not, this bench can publish no more.
+    pub async fn confirms(&self, queue: &str, in_time: Duration) -> bool {
+        let publishing = self.channel.basic_publish(
+            "".into(),
+            queue.into(),
+            BasicPublishOptions::default(),
+            b"are you there?",
+            BasicProperties::default(),
+        );
+        let confirm = publishing.await.expect("published");
+        tokio::time::timeout(in_time, confirm).await.is_ok()
+    }
+
+    pub async fn delete(&self, queue: &str) {
+        let options = QueueDeleteOptions::default();
+        self.channel.queue_delete(queue.into(), options).await.expect("deleted");
     }
 
     /// Messages that are ready in a queue.

@@ -1,0 +1,81 @@
+//! Messages to silent routes, beside all others: see [`trials`](super::trials) for what becomes of them.
+
+use super::parcel;
+use super::silent::SilentRoutes;
+use super::trials::Keeper;
+use crate::broker::alone::Alone;
+use crate::broker::message::{Outgoing, Receipt};
+use crate::broker::settler::Settler;
+use crate::broker::{BrokerError, Result};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// A message to a route that is suspected.
+#[derive(Debug)]
+pub struct Laggard {
+    /// The message.
+    pub message: Outgoing,
+    /// The delivery that waits for it; none for a copy, for which nothing waits.
+    pub tag: Option<u64>,
+    pub(super) since: Instant,
+}
+
+impl Laggard {
+    /// Whose time begins now.
+    pub fn new(message: Outgoing, tag: Option<u64>) -> Self {
+        Self { message, tag, since: Instant::now() }
+    }
+
+    /// It has waited long enough, or its fate is known.
+    pub(super) fn count(&self, receipt: Receipt) {
+        match self.tag {
+            Some(_) => parcel::count_result(receipt),
+            None => parcel::count_copy(receipt),
+        }
+    }
+}
+
+/// The publisher's side of them.
+pub struct Laggards {
+    to: mpsc::UnboundedSender<Vec<Laggard>>,
+    back: mpsc::UnboundedReceiver<Vec<Laggard>>,
+    keeping: JoinHandle<Result<()>>,
+}
+
+impl Laggards {
+    /// Begins to keep them; ends when this is dropped. What is not settled then is delivered again.
+    pub fn begin(
+        line: Alone,
+        settler: Settler,
+        silent: Arc<SilentRoutes>,
+        held_max: usize,
+    ) -> Self {
+        // Neither needs a bound: no more can be on the way than the broker has sent ahead. (Nothing holds
+        // back copies, but they only wait for the end of a trial, which comes when others are heard.)
+        let (to, fresh) = mpsc::unbounded_channel();
+        let (home, back) = mpsc::unbounded_channel();
+        let keeper = Keeper::new(line, settler, silent, home, held_max);
+        Self { to, back, keeping: tokio::spawn(keeper.keep(fresh)) }
+    }
+
+    /// Takes messages to routes that are suspected.
+    pub fn take(&self, laggards: Vec<Laggard>) {
+        if !laggards.is_empty() && self.to.send(laggards).is_err() {
+            tracing::debug!("the keeper of laggards has ended; its error ends the session");
+        }
+    }
+
+    /// The next ones whose route speaks: they are to be published as usual.
+    ///
+    /// # Errors
+    /// When the broker has failed.
+    pub async fn back(&mut self) -> Result<Vec<Laggard>> {
+        if let Some(back) = self.back.recv().await {
+            return Ok(back);
+        }
+        let kept = (&mut self.keeping).await.unwrap_or(Ok(()));
+        Err(kept.err().unwrap_or(BrokerError::TimedOut("laggards")))
+    }
+}
