@@ -8,30 +8,21 @@ use anyhow::ensure;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Jobs under way, in batches: one being decided, one being published, and the queue never dry.
-const BATCHES_UNDER_WAY: usize = 8;
-const UNDER_WAY_MIN: usize = 500;
-
 /// How a steady load is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Steady {
-    pub batch_max: usize,
+    /// One batch being decided, one being published, and the queue never dry.
+    pub under_way: usize,
     pub warm_up: f64,
     pub seconds: f64,
     /// There may be fewer than time allows.
     pub jobs_max: u64,
 }
 
-impl Steady {
-    fn under_way(&self) -> usize {
-        (self.batch_max.min(1_000) * BATCHES_UNDER_WAY).max(UNDER_WAY_MIN)
-    }
-}
-
 /// Jobs a second under a load that is always a little more than the worker can do. Everything that was
 /// sent is answered in the end.
 pub async fn steady(rig: &Rig, jobs: &Arc<Jobs>, load: Steady) -> anyhow::Result<f64> {
-    let run = rig.begin(false, load.under_way())?;
+    let run = rig.begin(false, load.under_way)?;
     let mut sending = rig.send(jobs, &run, load.jobs_max);
     // The first batches prepare statements and open connections.
     run.until(1).await?;

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 /// Like an ingress: one fills a window while the other waits for confirms.
 pub const PUBLISHERS: usize = 2;
-/// Messages in a window.
-pub const WINDOW: u32 = 250;
+/// Most messages in a window; fewer where fewer are under way.
+const WINDOW_MAX: usize = 250;
 
 /// Publishers at work.
 pub struct Sending {
@@ -25,6 +25,7 @@ impl Sending {
     pub fn start(pool: Pool, jobs: Arc<Jobs>, run: Arc<Run>, jobs_max: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let left = Arc::new(AtomicU64::new(jobs_max));
+        let size = (run.under_way / (2 * PUBLISHERS)).clamp(1, WINDOW_MAX) as u32;
         let mut tasks = JoinSet::new();
         for _ in 0..PUBLISHERS {
             let (jobs, run, pool) = (Arc::clone(&jobs), Arc::clone(&run), pool.clone());
@@ -32,7 +33,7 @@ impl Sending {
             tasks.spawn(async move {
                 let publisher = Publisher::open(&pool, Bound::default()).await?;
                 while !stop.load(Ordering::Relaxed) {
-                    let window = take(&left);
+                    let window = take(&left, size);
                     if window == 0 {
                         break;
                     }
@@ -76,9 +77,9 @@ impl Sending {
     }
 }
 
-fn take(left: &AtomicU64) -> u32 {
-    let window = |left: u64| left.min(WINDOW.into());
-    let before =
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - window(left)));
-    u32::try_from(window(before.unwrap_or_default())).unwrap_or(WINDOW)
+fn take(left: &AtomicU64, size: u32) -> u32 {
+    let window = |left: u64| left.min(size.into());
+    let taking = |left| Some(left - window(left));
+    let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taking);
+    u32::try_from(window(before.unwrap_or_default())).unwrap_or(size)
 }

@@ -3,7 +3,7 @@
 
 use crate::bench::{Bench, Place};
 use crate::caller::{Asking, Caller};
-use crate::latency::{Latencies, micros};
+use crate::latency::{self, Latencies, micros};
 use crate::process::Process;
 use crate::rig::Rig;
 use anyhow::{Context as _, ensure};
@@ -73,7 +73,7 @@ impl Door {
         let mut calling = JoinSet::new();
         for mut caller in callers {
             calling.spawn(async move {
-                let mut latencies = Latencies::new(3)?;
+                let mut latencies = latency::none()?;
                 while Instant::now() < end {
                     let begun = Instant::now();
                     let answer = caller.ask().await?;
@@ -83,7 +83,7 @@ impl Door {
                 anyhow::Ok(latencies)
             });
         }
-        let mut latencies = Latencies::new(3)?;
+        let mut latencies = latency::none()?;
         while let Some(called) = calling.join_next().await {
             latencies.add(called??)?;
         }

@@ -22,6 +22,11 @@ const LONGEST_MICROS: u64 = 60_000_000;
 /// Latencies in microseconds.
 pub type Latencies = Histogram<u64>;
 
+/// To be filled, to three digits.
+pub fn none() -> anyhow::Result<Latencies> {
+    Ok(Latencies::new_with_max(LONGEST_MICROS, 3)?)
+}
+
 /// At so many jobs a second. Those of the warm-up don't count.
 pub async fn open_loop(
     rig: &Rig,
@@ -44,7 +49,7 @@ pub async fn open_loop(
     channel.close(200, "sent".into()).await?;
 
     let skipped = (rate * warm_up) as u64;
-    let mut latencies = Latencies::new_with_max(LONGEST_MICROS, 3)?;
+    let mut latencies = none()?;
     for (number, at) in run.take_arrivals() {
         let place = number - first;
         if place >= skipped {
@@ -114,7 +119,7 @@ pub async fn one_by_one(rig: &Rig, jobs: &Arc<Jobs>, count: usize) -> anyhow::Re
     let channel = rig.connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     let run = rig.begin(false, 0)?;
-    let mut latencies = Latencies::new_with_max(LONGEST_MICROS, 3)?;
+    let mut latencies = none()?;
     let warm_up = count / 10 + 1;
     for place in 0..count + warm_up {
         let message = jobs.message();
@@ -145,7 +150,7 @@ pub async fn bare_commit(place: &crate::bench::Place, count: usize) -> anyhow::R
     sqlx::query("create table if not exists bare (number bigint primary key)")
         .execute(&mut db)
         .await?;
-    let mut latencies = Latencies::new_with_max(LONGEST_MICROS, 3)?;
+    let mut latencies = none()?;
     for _ in 0..count {
         let begun = Instant::now();
         let insert = "insert into bare select coalesce(max(number), 0) + 1 from bare";

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// One job: the locks, the look whether it was decided, and the writes.
 const SCRIPT: &str = r"
 \set player random(0, :players - 1)
-\set goods random(0, :goods - 1)
+\set goods random(0, :rows - 1)
 begin;
 select id, granted, quantity, price from goods where scope = '*' and goods_id = GOODS for update;
 select amount from balance where client_id = 'bench' and player_id = 'player-' || :player and asset = 'point' for update;
@@ -69,7 +69,7 @@ impl Pgbench {
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
         command.args([format!("--client={clients}"), format!("--time={seconds}")]);
         command.args([format!("--define=players={}", self.players)]);
-        command.args([format!("--define=goods={}", self.goods)]);
+        command.args([format!("--define=rows={}", self.goods)]);
         command.arg(format!("--file={}", file.display())).arg(&self.database_url);
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         let said = String::from_utf8_lossy(&output.stderr);

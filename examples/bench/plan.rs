@@ -13,6 +13,8 @@ pub struct Plan {
     pub seconds: f64,
     /// Seconds before it, which don't count.
     pub warm_up: f64,
+    /// Jobs under way at a full load: at least so many, and so many batches.
+    pub under_way: (usize, usize),
     /// Players, each with points to spend.
     pub players: u32,
     /// Goods of a spread load.
@@ -48,6 +50,7 @@ impl Plan {
             side_rounds: 3,
             seconds: 5.0,
             warm_up: 1.0,
+            under_way: (500, 8),
             players: 100_000,
             goods: 1_000,
             codes: 800_000,
@@ -91,6 +94,7 @@ impl Plan {
             side_rounds: 1,
             seconds: 0.2,
             warm_up: 0.05,
+            under_way: (60, 1),
             players: 1_000,
             goods: 10,
             codes: 20_000,

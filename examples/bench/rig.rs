@@ -27,6 +27,8 @@ pub struct Mark {
 pub struct Run {
     /// Whether each answer's instant is kept.
     pub is_timed: bool,
+    /// Most jobs under way.
+    pub under_way: usize,
     /// Leave to send.
     pub leave: Semaphore,
     sent: AtomicU64,
@@ -37,10 +39,11 @@ pub struct Run {
 }
 
 impl Run {
-    fn new(is_timed: bool, in_flight: usize) -> Self {
+    fn new(is_timed: bool, under_way: usize) -> Self {
         Self {
             is_timed,
-            leave: Semaphore::new(in_flight),
+            under_way,
+            leave: Semaphore::new(under_way),
             sent: AtomicU64::new(0),
             marks: Mutex::default(),
             arrivals: Mutex::default(),
@@ -138,9 +141,9 @@ impl Rig {
     }
 
     /// Begins a run, with so many jobs under way at most.
-    pub fn begin(&self, is_timed: bool, in_flight: usize) -> anyhow::Result<Arc<Run>> {
+    pub fn begin(&self, is_timed: bool, under_way: usize) -> anyhow::Result<Arc<Run>> {
         ensure!(!self.reading.is_finished(), "the reader of results has ended");
-        let run = Arc::new(Run::new(is_timed, in_flight));
+        let run = Arc::new(Run::new(is_timed, under_way));
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&run);
         Ok(run)
     }

@@ -36,8 +36,10 @@ pub fn bound_name(bound: u16) -> String {
 impl Lab {
     pub fn steady(&self, batch_max: u16, jobs_max: u64) -> Steady {
         let plan = &self.bench.plan;
-        let (warm_up, seconds) = (plan.warm_up, plan.seconds);
-        Steady { batch_max: batch_max.into(), warm_up, seconds, jobs_max }
+        let (least, batches) = plan.under_way;
+        // No lane holds more than three batches, and large ones would fill the generator's memory.
+        let under_way = (usize::from(batch_max).min(1_000) * batches).max(least);
+        Steady { under_way, warm_up: plan.warm_up, seconds: plan.seconds, jobs_max }
     }
 
     /// Jobs a second of a worker.
