@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove test lint fmt sqlx sqlx-check build
+.PHONY: help demo run stop prove bench bench-quick test lint fmt sqlx sqlx-check build
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RUN_PID := $(TARGET)/services/run.pid
@@ -39,6 +39,16 @@ prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=â
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with prove -- "$(TARGET)/release/examples/prove" --services prove \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+# Servers of its own as well: others would be measured along.
+bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 3 minutes
+	cargo build --release --bin redeemq --example bench
+	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
+	deploy/services with bench -- "$(TARGET)/release/examples/bench" --services bench \
+	--folder "$(TARGET)/bench" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
+
+bench-quick: ## The same in 3 minutes
+	@$(MAKE) --no-print-directory bench QUICK=1
 
 test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test
 	deploy/services with test -- cargo test $(ARGS)

@@ -24,20 +24,26 @@ pub struct Servers {
 impl Servers {
     /// Those in the environment that deploy/services made.
     pub fn from_environment(name: &str) -> anyhow::Result<Self> {
-        let variable = |name: &str| {
-            std::env::var(name).with_context(|| format!("{name} is not set: use `make prove`"))
-        };
-        let (database_url, amqp_url) = (variable("DATABASE_URL")?, variable("AMQP_URL")?);
+        let servers = Self::named(name)?;
         // Killing somebody else's servers would be the end of a friendship.
         let ours = variable("REDEEMQ_SERVICES")?;
-        for url in [&database_url, &amqp_url] {
+        for url in [&servers.database_url, &servers.amqp_url] {
             ensure!(
                 ours.split(' ').any(|known| known == url),
-                "not private servers: use `make prove`"
+                "not private servers: use the command of the Makefile"
             );
         }
-        let management_url = variable("RABBITMQ_MANAGEMENT_URL")?;
-        Ok(Self { name: name.to_owned(), database_url, amqp_url, management_url })
+        Ok(servers)
+    }
+
+    /// Those in the environment, whoever made them: not to be killed.
+    pub fn named(name: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            database_url: variable("DATABASE_URL")?,
+            amqp_url: variable("AMQP_URL")?,
+            management_url: variable("RABBITMQ_MANAGEMENT_URL")?,
+        })
     }
 
     /// Ends it as a power cut would; its data stays.
@@ -80,6 +86,11 @@ impl Servers {
         let text = request.send().await?.error_for_status()?.text().await?;
         Ok(serde_json::from_str(&text).unwrap_or_default())
     }
+}
+
+fn variable(name: &str) -> anyhow::Result<String> {
+    std::env::var(name)
+        .with_context(|| format!("{name} is not set: use the command of the Makefile"))
 }
 
 impl Server {
