@@ -6,19 +6,20 @@ use crate::bench::Place;
 use crate::process::{Command, Process};
 use anyhow::Context as _;
 use redeemq::broker::consumer::{Consumer, Received};
-use redeemq::broker::direct::DirectReplies;
 use redeemq::broker::lanes::Source;
 use redeemq::broker::letters;
-use redeemq::broker::publisher::{Bound, Publisher};
+use redeemq::broker::message::Bound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::broker::{self};
 use redeemq::domain::job::Job;
 use redeemq::wire;
 use redeemq::worker::BATCH_MAX;
-use redeemq::worker::publish::{Parcel, publish};
+use redeemq::worker::parcel::Parcel;
+use redeemq::worker::publish::Post;
 use secrecy::SecretString;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::task::Poll;
 use tokio::sync::mpsc;
 
@@ -64,13 +65,10 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     let url = SecretString::from(echo.amqp_url.clone());
     let prefetch = u16::try_from(BATCH_MAX * BATCHES_AHEAD)?;
     let mut consumer = Consumer::connect(&url, Source::Common, Some(QUEUE_BYTES_MAX)).await?;
-    let pool = broker::pool(&url, "bench: results", 2)?;
-    let publisher = Publisher::open(&pool, Bound::default()).await?;
-    let mut direct = DirectReplies::new(pool, Bound::default());
-    let settler = consumer.settler();
+    let pool = broker::pool(&url, "bench: results", 4)?;
+    let post = Post::open(&pool, &Bound::default(), &Arc::default(), consumer.settler(), 0).await?;
     let (sender, receiver) = mpsc::channel(1);
-    let publishing =
-        tokio::spawn(async move { publish(receiver, &publisher, &mut direct, &settler, 0).await });
+    let publishing = tokio::spawn(post.publish(receiver));
     consumer.consume(prefetch).await?;
     loop {
         let batch = gather(&mut consumer).await?;

@@ -7,7 +7,7 @@ use crate::jobs::Jobs;
 use anyhow::{Context as _, ensure};
 use redeemq::broker;
 use redeemq::broker::lanes::Source;
-use redeemq::broker::publisher::Bound;
+use redeemq::broker::message::Bound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::store::{self, Role};
 use redeemq::worker::attempt::attempt;
@@ -34,8 +34,8 @@ impl Database {
             lanes: None,
             age_max: None,
         };
-        let (source, bound) = (Source::Common, Bound::default());
-        Ok(Self(Arc::new(Context { source, settings, store, publishers, bound })))
+        let (source, bound, silent) = (Source::Common, Bound::default(), Arc::default());
+        Ok(Self(Arc::new(Context { source, settings, store, publishers, bound, silent })))
     }
 
     /// Jobs a second, of the time that batches took.

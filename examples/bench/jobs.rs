@@ -3,7 +3,7 @@
 use crate::world::{self, CLIENT, POOL, World};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redeemq::broker::publisher::Outgoing;
+use redeemq::broker::message::Outgoing;
 use redeemq::broker::topology::REQUESTS;
 use redeemq::broker::{BasicProperties, lanes, own};
 use redeemq::domain::goods::Scope;

@@ -107,7 +107,6 @@ impl Plan {
             ledger: vec![2_000],
             imported: [500, 2_000],
             watched: 0.4,
-            ..Self::full()
         }
     }
 }

@@ -2,18 +2,15 @@
 
 use super::Context;
 use super::batch::{Asks, Gatherer, Item};
-use super::laggards::Laggards;
 use super::parcel::Parcel;
 use super::process::{self, Processed};
 use super::publish::Post;
 use super::suspects::Suspects;
 use super::undertaker::Undertaker;
 use super::waiting::Waiting;
-use crate::broker::alone::Alone;
 use crate::broker::consumer::Consumer;
-use crate::broker::direct::DirectReplies;
 use crate::broker::lanes::Source;
-use crate::broker::publisher::{Pressure, Publisher};
+use crate::broker::publisher::Pressure;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use std::sync::Arc;
@@ -90,26 +87,15 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let prefetch = u16::try_from(settings.batch_max * BATCHES_AHEAD).unwrap_or(u16::MAX);
     let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
     let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
-    let publisher = Publisher::open(&context.publishers, context.bound.clone()).await?;
+    let held_max = usize::from(prefetch / 4);
+    let (pool, bound, silent) = (&context.publishers, &context.bound, &context.silent);
+    let post = Post::open(pool, bound, silent, consumer.settler(), held_max).await?;
 
     let lane = context.source.label();
     tracing::info!(lane, batch_max = settings.batch_max, prefetch, "consuming");
 
     let (sender, receiver) = mpsc::channel(1);
-    let (settler, pressure) = (consumer.settler(), publisher.pressure());
-    let (pool, bound) = (context.publishers.clone(), context.bound.clone());
-    let held_max = usize::from(prefetch / 4);
-    let silent = Arc::clone(&context.silent);
-    let line = Alone::new(pool.clone(), bound.clone());
-    let post = Post {
-        direct: DirectReplies::new(pool.clone(), bound),
-        laggards: Laggards::begin(line, settler.clone(), Arc::clone(&silent), held_max),
-        publisher,
-        pool,
-        silent,
-        settler,
-        held_max,
-    };
+    let pressure = post.pressure();
     let publishing = tokio::spawn(post.publish(receiver));
     let mut lane = Lane {
         context: Arc::clone(context),

@@ -9,9 +9,10 @@
 use super::laggards::{Laggard, Laggards};
 use super::parcel::{Parcel, Tried, Window, count_copy, count_dead, count_result};
 use super::silent::SilentRoutes;
+use crate::broker::alone::Alone;
 use crate::broker::direct::DirectReplies;
-use crate::broker::message::{Outgoing, Receipt};
-use crate::broker::publisher::Publisher;
+use crate::broker::message::{Bound, Outgoing, Receipt};
+use crate::broker::publisher::{Pressure, Publisher};
 use crate::broker::settler::Settler;
 use crate::broker::{BrokerError, Pool, Result, topology};
 use crate::crash::{self, Point};
@@ -32,22 +33,49 @@ const REFUSED_HELD_MAX: usize = 100;
 /// Publishes parcels until the lane ends or the broker fails.
 pub struct Post {
     /// For all that is published as usual.
-    pub publisher: Publisher,
+    publisher: Publisher,
     /// Connections for it.
-    pub pool: Pool,
-    /// For direct replies.
-    pub direct: DirectReplies,
+    pool: Pool,
+    direct: DirectReplies,
     /// For what is not confirmed.
-    pub laggards: Laggards,
+    laggards: Laggards,
     /// Where that goes.
-    pub silent: Arc<SilentRoutes>,
+    silent: Arc<SilentRoutes>,
     /// For what is.
-    pub settler: Settler,
+    settler: Settler,
     /// Most refused results that are held.
-    pub held_max: usize,
+    held_max: usize,
 }
 
 impl Post {
+    /// With a connection of its own, and others when they are needed.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn open(
+        pool: &Pool,
+        bound: &Bound,
+        silent: &Arc<SilentRoutes>,
+        settler: Settler,
+        held_max: usize,
+    ) -> Result<Self> {
+        let line = Alone::new(pool.clone(), bound.clone());
+        Ok(Self {
+            publisher: Publisher::open(pool, bound.clone()).await?,
+            pool: pool.clone(),
+            direct: DirectReplies::new(pool.clone(), bound.clone()),
+            laggards: Laggards::begin(line, settler.clone(), Arc::clone(silent), held_max),
+            silent: Arc::clone(silent),
+            settler,
+            held_max,
+        })
+    }
+
+    /// Of the connection for all that is published as usual.
+    pub fn pressure(&self) -> Pressure {
+        self.publisher.pressure()
+    }
+
     /// From the first parcel to the last.
     ///
     /// # Errors
