@@ -87,6 +87,9 @@ pub enum BrokerError {
     /// A lane that was there is no more.
     #[error("broker: there is no lane {0}")]
     NoLane(u16),
+    /// What it sends ends one session after another, or is never reached before they end.
+    #[error("broker: all that it sent had come {0} times or more without being settled")]
+    SentOften(i64),
     /// Whoever may declare it has not done so yet.
     #[error(
         "broker: {0} is not there, and this user may not declare it: a worker does when it starts"
@@ -107,6 +110,11 @@ pub fn short(text: &str) -> Option<ShortString> {
 }
 
 impl BrokerError {
+    /// Whether the session after this is to take deliveries one by one.
+    pub fn wants_one_by_one(&self) -> bool {
+        self.is_unreadable() || matches!(self, BrokerError::SentOften(_))
+    }
+
     /// Whether what the broker sent can't be read: the client library knows texts as UTF-8 only, and no
     /// frame beyond the agreed size, which the broker itself exceeds when it adds headers of its own.
     pub fn is_unreadable(&self) -> bool {

@@ -38,15 +38,17 @@ impl Dubious {
     /// Keeps a message back that is dubious; gives all others back.
     pub fn admit(&mut self, item: Item) -> Option<Item> {
         let now = Instant::now();
-        if item.received.attempts < ATTEMPTS && self.items.is_empty() {
-            return Some(item);
-        }
-        self.quiet.as_mut().reset(now + QUIET);
-        if item.received.attempts < ATTEMPTS {
-            return Some(item);
-        }
-        if self.items.is_empty() {
+        let is_dubious = item.received.attempts >= ATTEMPTS;
+        if is_dubious && self.items.is_empty() {
             self.patience = now + PATIENCE;
+        }
+        // Not for more of its kind: in a long queue of them each ack brings the next, and there would
+        // never be quiet.
+        if !is_dubious || self.items.is_empty() {
+            self.quiet.as_mut().reset(now + QUIET);
+        }
+        if !is_dubious {
+            return Some(item);
         }
         self.items.push(item);
         None

@@ -11,6 +11,7 @@ mod apart;
 mod attempts;
 mod auth;
 mod away;
+mod backlog;
 mod books;
 mod cost;
 mod coupons;

@@ -1,18 +1,21 @@
 //! One lane: a consumer, the database, a publisher, and the supervisor that begins anew.
 
-use super::Context;
-use super::batch::{Asks, Gatherer, Item};
-use super::parcel::Parcel;
-use super::process::{self, Processed};
-use super::publish::Post;
-use super::suspects::Suspects;
-use super::undertaker::Undertaker;
-use super::waiting::Waiting;
+mod begin;
+
 use crate::broker::consumer::Consumer;
 use crate::broker::lanes::Source;
 use crate::broker::publisher::Pressure;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
+use crate::worker::Context;
+use crate::worker::batch::{Asks, Gatherer, Item};
+use crate::worker::parcel::Parcel;
+use crate::worker::process::{self, Processed};
+use crate::worker::publish::Post;
+use crate::worker::suspects::Suspects;
+use crate::worker::undertaker::Undertaker;
+use crate::worker::waiting::Waiting;
+use begin::Ahead;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -31,8 +34,10 @@ const IDLE: Duration = Duration::from_millis(250);
 const CONSUMERS_MAX: usize = 10;
 /// How often a lane looks whether the broker takes results again.
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
-/// The pause after a delivery that can't be read: the broker bounds how often there is one.
-const UNREADABLE_PAUSE: Duration = Duration::from_millis(10);
+/// After this time whatever ended the session before is not going to end this one.
+const GOES_WELL_AFTER: Duration = Duration::from_secs(5);
+/// The pause before what ended a session is charged alone: the broker bounds how often there is one.
+const ONE_BY_ONE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs sessions until told to stop.
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
@@ -52,14 +57,15 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         tell_consuming(&context, false);
         tell_aside(&context, 0, 0);
-        if begun.elapsed() > Duration::from_secs(5) {
+        let was_short = begun.elapsed() < GOES_WELL_AFTER;
+        if !was_short {
             pauses.reset();
         }
-        start = if error.is_unreadable() { Start::OneByOne } else { Start::Usual };
-        let pause = match start {
-            Start::Usual => pauses.draw(),
-            Start::OneByOne => UNREADABLE_PAUSE,
-        };
+        // The next session of the common queues looks for itself; a lane's can't before it is too late.
+        let unfinished = was_short && start == Start::OneByOne && context.source != Source::Common;
+        let one_by_one = error.wants_one_by_one();
+        start = if one_by_one || unfinished { Start::OneByOne } else { Start::Usual };
+        let pause = if one_by_one { ONE_BY_ONE_PAUSE } else { pauses.draw() };
         tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "the lane lost its broker and will reconnect");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -74,10 +80,9 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
 enum Start {
     /// With one delivery of each queue.
     Usual,
-    /// With all that had been sent ahead to the session before, one by one: the client library could not
-    /// read one of them and gave up its connection, which charges all of them with an attempt. Only
-    /// attempts rid us of that one, for the broker takes it away over its own limit; and it alone
-    /// shall be charged with them.
+    /// With all that had been sent ahead to the session before, one by one, so that each is charged alone
+    /// for what it does. Where the client library could not read one of them and gave up its
+    /// connection, only attempts rid us of that one: the broker takes it away over its own limit.
     OneByOne,
 }
 
@@ -101,7 +106,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
         context: Arc::clone(context),
         consumer,
         gatherer: Gatherer::new(settings.batch_max),
-        prefetch,
+        ahead: Ahead::of(prefetch),
         consumers: 1,
         undertaker: Undertaker::new(Arc::clone(context)),
         suspects: Suspects::none(),
@@ -118,8 +123,7 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
-    /// Deliveries sent ahead to one consumer.
-    prefetch: u16,
+    ahead: Ahead,
     /// Consumers of each queue, one after another; each has let its deliveries wait for held rows.
     consumers: usize,
     undertaker: Undertaker,
@@ -134,21 +138,7 @@ struct Lane {
 impl Lane {
     /// Takes batches until told to stop, then what has been sent already.
     async fn take(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
-        match self.context.source {
-            Source::Common => {
-                tell_consuming(&self.context, true);
-                let rounds = if start == Start::OneByOne { self.prefetch } else { 1 };
-                for _ in 0..rounds {
-                    if stop.is_cancelled() || !self.take_first(stop).await? {
-                        break;
-                    }
-                }
-                self.consumer.consume(self.prefetch).await?;
-            }
-            Source::Lane(_) if start == Start::OneByOne => self.take_singly(stop).await?,
-            Source::Lane(_) => self.consumer.consume(self.prefetch).await?,
-        }
-        tell_consuming(&self.context, true);
+        self.begin(start, stop).await?;
         loop {
             tokio::select! {
                 batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
@@ -159,6 +149,7 @@ impl Lane {
                     let suspects = self.suspects.take();
                     self.process(suspects, stop).await?;
                 }
+                () = self.ahead.grows(), if self.ahead.is_careful() => self.send_all_ahead().await?,
                 () = tokio::time::sleep(IDLE), if self.is_crowded() => self.widen().await?,
                 () = stop.cancelled() => break,
                 () = self.sender.closed() => return Ok(()),
@@ -169,7 +160,7 @@ impl Lane {
 
     /// Whether the deliveries sent ahead may all be waiting for held rows.
     fn is_crowded(&self) -> bool {
-        let ahead = usize::from(self.prefetch) * self.consumers;
+        let ahead = usize::from(self.ahead.now()) * self.consumers;
         self.consumers < CONSUMERS_MAX && self.waiting.len() > ahead / 2
     }
 
@@ -180,43 +171,7 @@ impl Lane {
             waiting = self.waiting.len(),
             "jobs that wait for held rows fill what is sent ahead: more is taken"
         );
-        self.consumer.consume_anew(self.prefetch).await
-    }
-
-    /// One delivery of each queue to begin with, all the way to its settlement, before more is sent
-    /// ahead: if it is what ended the session before this one, it shall end this one alone. Whether
-    /// there was any.
-    async fn take_first(&mut self, stop: &CancellationToken) -> Result<bool> {
-        let settler = self.consumer.settler();
-        let mut any = false;
-        for queue in self.consumer.queues().to_vec() {
-            let Some(received) = self.consumer.first(&queue).await? else { continue };
-            any = true;
-            self.process(vec![Item::read(received)], stop).await?;
-            if self.suspects.is_empty() && self.waiting.is_empty() {
-                tokio::select! {
-                    () = settler.came_through() => {}
-                    () = self.sender.closed() => {}
-                    () = stop.cancelled() => {}
-                }
-            }
-        }
-        Ok(any)
-    }
-
-    /// The same for a lane, whose broker sends to its one consumer only: as many deliveries as had been
-    /// sent ahead, each sent when the one before is settled.
-    async fn take_singly(&mut self, stop: &CancellationToken) -> Result<()> {
-        self.consumer.consume(1).await?;
-        for _ in 0..self.prefetch {
-            tokio::select! {
-                batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
-                () = tokio::time::sleep(IDLE) => break,
-                () = self.sender.closed() => break,
-                () = stop.cancelled() => break,
-            }
-        }
-        self.consumer.consume_anew(self.prefetch).await
+        self.send_all_ahead().await
     }
 
     /// Works off what has arrived. The time is looked at between batches and never within one: what
@@ -315,6 +270,9 @@ impl Lane {
             match outcome {
                 Processed::Answered(answer) => {
                     self.suspects.proof |= answer.is_effective;
+                    if item.received.attempts == 0 {
+                        self.ahead.goes_well();
+                    }
                     parcels.extend(item.result(&answer));
                 }
                 Processed::Poison(error) => {

@@ -1,0 +1,68 @@
+//! A long queue in front of a worker whose line breaks again and again. The broker charges each break to
+//! all that it had only sent ahead, and nothing shall die of that untried.
+
+use crate::harness::{Bench, Proxy, Request, Role, Tally, eventually, mug, with_mugs};
+use std::time::Duration;
+
+const JOBS: usize = 300;
+/// More than a job may be delivered.
+const BREAKS: usize = 24;
+/// So far is the database that a break comes after a job or two.
+const FAR: Duration = Duration::from_millis(10);
+
+#[tokio::test]
+async fn jobs_that_were_only_sent_ahead_do_not_die_of_broken_lines() {
+    they_survive(&[], &["redeem.requests"]).await;
+}
+
+#[tokio::test]
+async fn nor_do_those_of_a_lane() {
+    // By their one goods, all of them meet.
+    they_survive(&[("REDEEMQ_LANES", "2")], &["redeem.requests.1", "redeem.requests.2"]).await;
+}
+
+async fn they_survive(lanes: &[(&str, &str)], queues: &[&str]) {
+    let site = with_mugs().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    bench.declare().await;
+    let mut results = bench.results("#").await;
+    let line = Proxy::before(&site.amqp_url).await;
+    let database = Proxy::before(&site.database_url).await;
+    let lines = [lanes, &[("AMQP_URL", &line.url), ("DATABASE_URL", &database.url)]].concat();
+    let waiting = async || {
+        let mut jobs = 0;
+        for queue in queues {
+            jobs += bench.depth(queue).await;
+        }
+        jobs as usize
+    };
+
+    // Charged once, so that each of them goes alone.
+    let first = site.start(Role::Worker, &lines).await;
+    database.cut();
+    let jobs: Vec<Request> = (0..JOBS).map(|_| mug("acme")).collect();
+    bench.publish_all(&jobs).await;
+    eventually("it has them", async || waiting().await == 0).await;
+    first.kill();
+    eventually("they are back", async || waiting().await == JOBS).await;
+
+    database.mend();
+    database.delay(FAR);
+    let worker = site.start(Role::Worker, &lines).await;
+    let decided = async || worker.metric("redeemq_decided_total", "").await;
+    let lost = async || worker.metric("redeemq_sessions_lost_total", "").await;
+    for _ in 0..BREAKS {
+        let (jobs, sessions) = (decided().await, lost().await);
+        eventually("it goes on", async || decided().await > jobs + 2.0).await;
+        line.cut();
+        eventually("its session ends", async || lost().await > sessions).await;
+        line.mend();
+    }
+    database.delay(Duration::ZERO);
+    let mut tally = Tally::of(&jobs);
+    tally.read_all(&bench, &mut results).await;
+    assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
+    assert_eq!(bench.depth("redeem.dead").await, 0);
+    site.audit();
+    site.close().await;
+}
