@@ -37,7 +37,7 @@ impl Lab {
     pub fn steady(&self, batch_max: u16, jobs_max: u64) -> Steady {
         let plan = &self.bench.plan;
         let (least, batches) = plan.under_way;
-        // No lane holds more than three batches, and large ones would fill the generator's memory.
+        // A worker is sent three batches ahead; the others wait in the queue.
         let under_way = (usize::from(batch_max).min(1_000) * batches).max(least);
         Steady { under_way, warm_up: plan.warm_up, seconds: plan.seconds, jobs_max }
     }
