@@ -41,13 +41,13 @@ prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=â
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
-bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 3 minutes
+bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
 	cargo build --release --bin redeemq --example bench
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with bench -- "$(TARGET)/release/examples/bench" --services bench \
 	--folder "$(TARGET)/bench" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
 
-bench-quick: ## The same in 3 minutes
+bench-quick: ## The same in 4 minutes
 	@$(MAKE) --no-print-directory bench QUICK=1
 
 test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test

@@ -3,14 +3,13 @@
 
 #![expect(clippy::print_stdout, reason = "the account is shown when it fails")]
 
-use std::path::Path;
+mod example;
+
 use std::process::Command;
 
 #[test]
 fn a_minute_of_faults_breaks_no_promise() {
-    let built = Path::new(env!("CARGO_BIN_EXE_redeemq"));
-    build();
-    let prove = built.with_file_name("examples").join("prove");
+    let prove = example::built("prove");
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/services"));
     command.args(["with", "campaign", "--"]).arg(prove);
     command.args(["--services", "campaign", "--jobs", "20000", "--seconds", "60"]);
@@ -23,14 +22,4 @@ fn a_minute_of_faults_breaks_no_promise() {
     println!("{account}");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{account}\n{said}");
-}
-
-/// `cargo test` has built the tests of this example, but not the program.
-fn build() {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--example", "prove"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    assert!(command.status().expect("cargo runs").success());
 }

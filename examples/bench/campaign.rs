@@ -10,7 +10,7 @@ use crate::machine::{self, Machine};
 use crate::plan::Plan;
 use crate::rig::Rig;
 use crate::servers::Servers;
-use crate::{cost, front, growth, imports, latencies, pictures, rounds, table, targets};
+use crate::{bounds, cost, front, growth, imports, latencies, limits, pictures, table, targets};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,8 +91,8 @@ impl Lab {
 
     async fn measure(&mut self, part: Part) -> anyhow::Result<()> {
         match part {
-            Part::Limits => rounds::limits(self).await,
-            Part::Bounds => rounds::bounds(self).await,
+            Part::Limits => limits::measure(self).await,
+            Part::Bounds => bounds::measure(self).await,
             Part::Latency => latencies::measure(self).await,
             Part::Http => front::measure(self).await,
             Part::Growth => growth::measure(self).await,

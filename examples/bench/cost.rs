@@ -38,6 +38,15 @@ pub async fn measure(lab: &mut Lab) -> anyhow::Result<()> {
 /// Over HTTP through an ingress and a worker, until all that was accepted is answered.
 async fn redemptions(lab: &mut Lab, place: &Place, counts_calls: bool) -> anyhow::Result<()> {
     let Lab { bench, rig, book, .. } = lab;
+    // Sessions tell what they did late, but tell all of it when they end: rows and statements are counted
+    // while no worker runs.
+    settle_statistics(place).await?;
+    let rows = async || anyhow::Ok((place.number(ROWS).await?, place.number(IN_PLACE).await?));
+    let calls = async || match counts_calls {
+        true => place.number(CALLS).await.map(Some),
+        false => Ok(None),
+    };
+    let (rows_before, calls_before) = (rows().await?, calls().await?);
     let door = Door::open(bench, place).await?;
     let worker = place.worker(redeemq::worker::BATCH_MAX as u16)?;
     let run = rig.begin(false, 0)?;
@@ -52,15 +61,8 @@ async fn redemptions(lab: &mut Lab, place: &Place, counts_calls: bool) -> anyhow
         ("RabbitMQ", machine::broker(bench).await?),
         ("the bench itself", Some(std::process::id())),
     ];
-    let cpu = || processes.map(|(_, pid)| pid.and_then(proc::cpu_seconds));
-    let rows = async || anyhow::Ok((place.number(ROWS).await?, place.number(IN_PLACE).await?));
-    let calls = async || match counts_calls {
-        true => place.number(CALLS).await.map(Some),
-        false => Ok(None),
-    };
-    settle_statistics(place).await?;
-    let (wal_before, rows_before, calls_before) =
-        (place.number(WAL).await?, rows().await?, calls().await?);
+    let cpu = || processes.map(|(_, pid)| pid.and_then(seconds_of));
+    let wal_before = place.number(WAL).await?;
     let before = cpu();
     let accepted = door.call(bench.plan.connections, None, bench.plan.seconds).await?.accepted;
     run.until(warmed + accepted).await?;
@@ -72,14 +74,15 @@ async fn redemptions(lab: &mut Lab, place: &Place, counts_calls: bool) -> anyhow
     let (rows_after, calls_after) = (rows().await?, calls().await?);
 
     ensure!(accepted > 0, "nothing was accepted");
-    let each = |total: i64| total as f64 / accepted as f64;
+    let each = |total: i64| total as f64 / (warmed + accepted) as f64;
     for (place, (name, _)) in processes.iter().enumerate() {
         if let (Some(before), Some(after)) = (before[place], after[place]) {
             let seconds = (after - before) * 1_000.0 / accepted as f64;
             book.add(format!("CPU for 1,000 redemptions: {name}"), "s", seconds);
         }
     }
-    book.add("write-ahead log for a redemption", "bytes", each(wal));
+    let bytes = wal as f64 / accepted as f64;
+    book.add("write-ahead log for a redemption", "bytes", bytes);
     book.add("rows written for a redemption", "rows", each(rows_after.0 - rows_before.0));
     book.add("of them updated in place", "rows", each(rows_after.1 - rows_before.1));
     if let (Some(before), Some(after)) = (calls_before, calls_after) {
@@ -88,11 +91,17 @@ async fn redemptions(lab: &mut Lab, place: &Place, counts_calls: bool) -> anyhow
     Ok(())
 }
 
+/// Ours are below us, and not what we took ourselves.
+fn seconds_of(pid: u32) -> Option<f64> {
+    let own = pid == std::process::id();
+    if own { proc::own_cpu_seconds(pid) } else { proc::cpu_seconds(pid) }
+}
+
 /// Sessions tell what they did a second late.
 async fn settle_statistics(place: &Place) -> anyhow::Result<()> {
     let mut last = -1;
     for _ in 0..20 {
-        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let now = place.number(ROWS).await?;
         if now == last {
             break;
@@ -104,8 +113,11 @@ async fn settle_statistics(place: &Place) -> anyhow::Result<()> {
 
 /// Has Postgres count statements, which it must be started anew for; undoes that when told so.
 pub async fn count_calls(bench: &Bench, place: &Place, count: bool) -> anyhow::Result<()> {
-    let library = if count { "'pg_stat_statements'" } else { "''" };
-    place.execute(&format!("alter system set shared_preload_libraries = {library}")).await?;
+    let setting = match count {
+        true => "alter system set shared_preload_libraries = pg_stat_statements",
+        false => "alter system reset shared_preload_libraries",
+    };
+    place.execute(setting).await?;
     place.execute("checkpoint").await?;
     bench.servers.kill(Server::Postgres).await?;
     bench.servers.revive(Server::Postgres).await?;

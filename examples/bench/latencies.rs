@@ -3,7 +3,7 @@
 use crate::campaign::Lab;
 use crate::jobs::Kind;
 use crate::latency::{Latencies, bare_commit, one_by_one, open_loop, percentile};
-use crate::rounds::HOT;
+use crate::limits::HOT;
 use crate::table;
 use redeemq::worker::BATCH_MAX;
 

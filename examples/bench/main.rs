@@ -6,14 +6,16 @@
 //! docs/measuring.md says what each line means.
 //!
 //! `plan` sizes a run and `campaign` is its order. `bench` and `world` are the databases, the vhost and
-//! what lies in them; `process` runs the real binary; `jobs`, `generator` and `reader` are the load. Each of
-//! `broker_limit`, `database_limit`, `end_to_end`, `pgbench`, `latency`, `http`, `cost`, `growth` and
-//! `imports` measures one thing into the `book`, from which `targets`, `table` and `pictures` are made.
+//! what lies in them; `process` runs the real binary; `jobs`, `generator` and `reader` are the load. One
+//! measurement each is in `broker_limit`, `database_limit`, `end_to_end`, `pgbench`, `latency` and `http`; `limits`
+//! with `kinds`, `bounds`, `latencies`, `front`, `growth`, `imports` and `cost` take them in turns and write
+//! them into the `book`, from which `targets`, `table` and `pictures` are made.
 
 #![expect(unreachable_pub, reason = "a program has no outside")]
 
 mod bench;
 mod book;
+mod bounds;
 mod broker_limit;
 mod caller;
 mod campaign;
@@ -26,8 +28,10 @@ mod growth;
 mod http;
 mod imports;
 mod jobs;
+mod kinds;
 mod latencies;
 mod latency;
+mod limits;
 mod machine;
 mod pgbench;
 mod pictures;
@@ -36,7 +40,6 @@ mod proc;
 mod process;
 mod reader;
 mod rig;
-mod rounds;
 #[path = "../prove/servers.rs"]
 #[allow(dead_code, reason = "the proof does more to its servers")]
 mod servers;

@@ -65,9 +65,12 @@ impl Pgbench {
         let file = self.folder.join(if spread { "spread.sql" } else { "hot.sql" });
         std::fs::write(&file, script)?;
         let mut command = std::process::Command::new(&self.program);
-        let seconds = (seconds.ceil() as u32).max(1);
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=2"]);
-        command.args([format!("--client={clients}"), format!("--time={seconds}")]);
+        command.arg(format!("--client={clients}"));
+        command.arg(match seconds < 1.0 {
+            true => "--transactions=25".to_owned(), // it counts whole seconds
+            false => format!("--time={}", seconds.ceil()),
+        });
         command.args([format!("--define=players={}", self.players)]);
         command.args([format!("--define=rows={}", self.goods)]);
         command.arg(format!("--file={}", file.display())).arg(&self.database_url);

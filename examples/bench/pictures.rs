@@ -1,12 +1,12 @@
 //! Curves, as SVG.
 
 use crate::book::Book;
+use crate::bounds::bound_name;
 use crate::growth;
 use crate::jobs::Keys;
 use crate::latencies::{self, Who};
 use crate::plan::Plan;
-use crate::rounds::bound_name;
-use crate::table;
+use crate::{stats, table};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use redeemq::worker::BATCH_MAX;
@@ -86,18 +86,19 @@ fn by_bound(book: &Book, plan: &Plan) -> Picture {
 
 fn by_ledger(book: &Book, plan: &Plan) -> Picture {
     let curve = |name, keys| {
-        let first = plan.ledger.first().copied().unwrap_or_default();
-        let empty = book.median(&growth::name(keys, first, true)).map(|rate| (0.0, rate));
+        let of = |rows, is_empty| book.values(&growth::name(keys, rows, is_empty));
         let at = |rows: &u64| {
-            Some((*rows as f64 / 1e6, book.median(&growth::name(keys, *rows, false))?))
+            let ratio = stats::spread(&stats::ratios(of(*rows, false), of(*rows, true)))?;
+            Some((*rows as f64 / 1e6, ratio.median))
         };
-        Curve { name, points: empty.into_iter().chain(plan.ledger.iter().filter_map(at)).collect() }
+        let grown = plan.ledger.iter().filter_map(at);
+        Curve { name, points: std::iter::once((0.0, 1.0)).chain(grown).collect() }
     };
     Picture {
         file: "throughput-by-ledger.svg",
-        title: "Throughput by the size of the ledger",
+        title: "Throughput by the size of the ledger, as a share of that with an empty one",
         across: "million rows",
-        up: "jobs a second",
+        up: "share",
         is_logarithmic: false,
         curves: vec![
             curve("keys in order of time", Keys::Drawn),
@@ -137,6 +138,7 @@ impl Picture {
         builder.x_label_area_size(40).y_label_area_size(70);
         let mut chart = builder.build_cartesian_2d(0.0..right, up)?;
         let mut mesh = chart.configure_mesh();
+        mesh.x_label_formatter(&|x| short(*x)).y_label_formatter(&|y| short(*y));
         mesh.x_desc(self.across).y_desc(self.up).light_line_style(TRANSPARENT);
         mesh.label_style(("sans-serif", 13)).axis_desc_style(("sans-serif", 14)).draw()?;
         for (curve, colour) in self.curves.iter().zip(COLOURS) {
@@ -156,4 +158,10 @@ impl Picture {
         legend.background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.2)).draw()?;
         Ok(())
     }
+}
+
+/// Without zeros that say nothing.
+fn short(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -79,9 +79,9 @@ impl Plan {
             bounds: vec![20, 100, 1_000],
             loads: vec![10, 50, 80],
             lone: 300,
-            ledger: vec![500_000],
+            ledger: vec![300_000],
             imported: [50_000, 200_000],
-            watched: 10.0,
+            watched: 6.0,
             ..Self::full()
         }
     }
@@ -99,7 +99,7 @@ impl Plan {
             goods: 10,
             codes: 20_000,
             drained: 500,
-            bounds: vec![20],
+            bounds: vec![],
             loads: vec![10],
             lone: 10,
             clients: vec![4],

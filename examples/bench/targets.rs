@@ -1,13 +1,14 @@
 //! What it shall reach: ratios, for they hold on other machines as well.
 
 use crate::book::Book;
+use crate::bounds::{GROWTH, RESIDENT};
 use crate::front;
 use crate::growth;
 use crate::imports;
 use crate::jobs::Keys;
 use crate::latencies::{COMMIT, LONE, RAW, Who, name};
+use crate::limits::{BROKER, DATABASE, HOT, ONE_BY_ONE, PGBENCH, SPREAD};
 use crate::plan::Plan;
-use crate::rounds::{BROKER, DATABASE, GROWTH, HOT, ONE_BY_ONE, PGBENCH, RESIDENT, SPREAD};
 use crate::stats::{self, Spread};
 
 /// On which side of a number.
