@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove bench bench-quick test lint fmt sqlx sqlx-check build
+.PHONY: help demo run stop prove bench bench-quick test lint fmt documents sqlx sqlx-check build
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RUN_PID := $(TARGET)/services/run.pid
@@ -60,6 +60,9 @@ lint: ## Check format, lints and documentation
 
 fmt: ## Format the code
 	cargo fmt
+
+documents: ## Write docs/openapi.json and docs/asyncapi.json anew, after a change of the API
+	REDEEMQ_WRITE_DOCUMENTS=1 cargo test --test contract kept
 
 sqlx: ## Refresh .sqlx, after a change of a query or a migration
 	deploy/sqlx-prepare

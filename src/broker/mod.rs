@@ -9,6 +9,7 @@ pub mod alone;
 pub mod consumer;
 pub mod dead;
 pub mod direct;
+pub mod document;
 pub mod greeting;
 mod in_flight;
 mod knock;

@@ -2,7 +2,7 @@
 
 use crate::domain::code::Code;
 use crate::domain::outcome::Refusal;
-use crate::wire::{self, envelope};
+use crate::wire::{self, envelope, reply};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -63,7 +63,10 @@ impl Refused {
 
     /// The job may or may not have been accepted: the caller retries with its key.
     pub fn unknown() -> Self {
-        Self { response: serde_json::json!({"accepted": "unknown"}), ..Self::of(Code::Unavailable) }
+        Self {
+            response: serde_json::to_value(reply::Fate::default()).unwrap_or_default(),
+            ..Self::of(Code::Unavailable)
+        }
     }
 }
 
@@ -94,7 +97,7 @@ pub fn json(status: u16, body: String) -> Response {
 }
 
 /// A success that is no decision.
-pub fn success(status: u16, response: &Value) -> Response {
+pub fn success(status: u16, response: &impl serde::Serialize) -> Response {
     json(status, envelope::success(response, wire::now()))
 }
 

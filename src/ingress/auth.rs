@@ -9,12 +9,11 @@ use crate::domain::params::{Given, Params};
 use crate::secrets::TOKEN_LIFE;
 use crate::server::Peer;
 use crate::store::{self, StoreError, clients};
-use crate::wire;
+use crate::wire::{self, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
 use std::sync::Arc;
 
 /// The client's current token: an unexpired one is handed out again.
@@ -60,7 +59,7 @@ async fn grant(
         front.tokens.renewed(&client, generation);
         let expires_at = issued_at + TOKEN_LIFE;
         let token = front.secrets.token(&client, generation, expires_at);
-        Ok(success(200, &json!({"token": token, "date_expire": wire::rfc3339(expires_at)})))
+        Ok(success(200, &reply::Token { token, date_expire: wire::rfc3339(expires_at) }))
     });
     match tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await {
         Ok(granted) => granted.unwrap_or_else(|_panic| Err(Refused::of(Code::Internal))),

@@ -10,11 +10,12 @@ use crate::domain::state::Stored;
 use crate::store;
 use crate::store::ledger::{self, Standing};
 use crate::wire::answer::Answer;
-use crate::wire::{self, envelope};
+use crate::wire::{self, envelope, reply};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -64,7 +65,7 @@ pub async fn status(
             return Err(Refused::of(Code::Unavailable));
         }
     };
-    let response = success(200, &describe(&asked, &job_id, standing));
+    let response = success(200, &describe(&asked, &job_id, &standing));
     Ok(match wait {
         Some(wait) => applied(response, wait.as_secs()),
         None => response,
@@ -131,31 +132,34 @@ async fn look(front: &Front, asked: &Asked, deadline: Instant) -> store::Result<
     }
 }
 
-fn describe(asked: &Asked, job_id: &str, standing: Standing) -> Value {
+fn describe<'a>(asked: &Asked, job_id: &'a str, standing: &'a Standing) -> reply::Status<'a> {
     let (status, times, result) = match standing {
-        Standing::Unseen => ("queued", (asked.accepted_at(), None), Value::Null),
-        Standing::Dead => ("dead", (asked.accepted_at(), None), Value::Null),
+        Standing::Unseen => ("queued", (asked.accepted_at(), None), None),
+        Standing::Dead => ("dead", (asked.accepted_at(), None), None),
         Standing::Decided(stored) => {
             let times = (Some(stored.accepted_at), Some(stored.decided_at));
-            ("done", times, result(asked, &stored))
+            ("done", times, result(asked, stored))
         }
     };
-    json!({
-        "job_id": job_id,
-        "status": status,
-        "accepted_at": times.0.map(wire::rfc3339),
-        "decided_at": times.1.map(wire::rfc3339),
-        "result": result,
-    })
+    reply::Status {
+        job_id,
+        status,
+        accepted_at: times.0.map(wire::rfc3339),
+        decided_at: times.1.map(wire::rfc3339),
+        result,
+    }
 }
 
-fn result(asked: &Asked, stored: &Stored) -> Value {
+fn result<'a>(asked: &Asked, stored: &'a Stored) -> Option<Answer<'a>> {
     if asked.is_answered_by(stored) {
-        let answer: Option<Answer<'_>> = serde_json::from_str(&stored.body).ok();
-        return answer.and_then(|answer| serde_json::to_value(answer).ok()).unwrap_or_default();
+        return serde_json::from_str(&stored.body).ok();
     }
     let code = Code::KeyReused;
-    json!({
-        "success": false, "error_code": code.as_str(), "message": code.message(), "response": null,
+    Some(Answer {
+        success: false,
+        error_code: code.as_str().to_owned(),
+        message: code.message().to_owned(),
+        response: RawValue::NULL,
+        refused_by: None,
     })
 }

@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod auth;
 pub mod body;
+pub mod document;
 pub mod gate;
 pub mod hashing;
 pub mod headers;
@@ -17,20 +18,21 @@ pub mod keeper;
 pub mod limits;
 pub mod redeem;
 pub mod replies;
+pub mod routes;
 pub mod tokens;
 
 use crate::domain::code::Code;
-use crate::domain::request::Operation;
 use crate::secrets::Secrets;
 use crate::server::{self, Bounds};
 use answers::Refused;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::get;
 use gate::Gate;
 use limits::Limits;
 use replies::Replies;
+use routes::Route;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use std::net::SocketAddr;
@@ -91,29 +93,22 @@ impl Front {
     }
 }
 
-/// The routes of the contract.
+/// What there is at each of the [`routes`], and what holds for all of them.
 pub fn router(front: Arc<Front>) -> Router {
-    let operation = |operation: Operation| {
-        post(move |state, request| redeem::accept(operation, state, request))
-    };
-    let mut counted = Router::new()
-        .route("/Auth", post(auth::token))
-        .route("/Auth/renew", post(auth::renew))
-        .route("/Redeem/goods", operation(Operation::Goods))
-        .route("/Redeem/goodsGroup", operation(Operation::GoodsGroup))
-        .route("/Redeem/goodsGroup/verify", operation(Operation::Verify))
-        .route("/Redeem/sponsor", operation(Operation::Sponsor))
-        .route("/Redeem/sponsorGroup", operation(Operation::SponsorGroup))
-        .route("/Redeem/jobs/{job_id}", get(jobs::status))
+    let (free, counted): (Vec<Route>, Vec<Route>) =
+        routes::all().into_iter().partition(|route| route.is_free);
+    let add = |router: Router<Arc<Front>>, route: Route| router.route(route.path, route.handler);
+    let mut counted = counted
+        .into_iter()
+        .fold(Router::new(), add)
         .method_not_allowed_fallback(wrong_method)
         .fallback(async || Refused::about_status(404, "path"));
     if front.limits.count_addresses() {
         let counting = from_fn_with_state(Arc::clone(&front.limits), limits::of_address);
         counted = counted.layer(counting);
     }
-    Router::new()
-        .route("/livez", get(server::alive))
-        .route("/readyz", get(ready))
+    free.into_iter()
+        .fold(Router::new(), add)
         .method_not_allowed_fallback(wrong_method)
         .merge(counted)
         .layer(from_fn(hygiene::keep))

@@ -14,11 +14,11 @@ use crate::domain::job::key_for;
 use crate::domain::params::{Given, Params};
 use crate::domain::request::{Operation, Request};
 use crate::secrets::Secrets;
-use crate::wire;
+use crate::wire::{self, reply};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -156,7 +156,7 @@ async fn wait_for_result(
 }
 
 fn queued(job_id: &str) -> Response {
-    let response: Value = json!({"job_id": job_id, "status": "queued"});
+    let response = reply::Queued { job_id, status: "queued" };
     let mut response = success(202, &response);
     if let Ok(location) = HeaderValue::from_str(&format!("/Redeem/jobs/{job_id}")) {
         response.headers_mut().insert(header::LOCATION, location);

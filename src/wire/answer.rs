@@ -1,71 +1,98 @@
 //! Result messages: what a decision looks like from outside, made once and stored.
 
 use super::event::Event;
-use super::{VERSION, rfc3339};
+use super::{VERSION, rfc3339, schema};
 use crate::domain::code::Code;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, GrantedCode, Outcome, Short};
 use crate::domain::state::Stored;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// A decision, as it is stored and published: the same bytes each time.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Decision")]
+pub struct Body<'a> {
+    #[schemars(schema_with = "schema::version")]
     v: u64,
     job_id: &'a str,
     client_id: &'a str,
+    #[schemars(schema_with = "schema::operation")]
     operation: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     accepted_at: String,
+    #[schemars(extend("format" = "date-time"))]
     decided_at: String,
     success: bool,
+    #[schemars(schema_with = "schema::code")]
     error_code: &'static str,
     message: &'a str,
     response: Response<'a>,
+    /// The bounds that refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused_by: Vec<RefusedBy>,
 }
 
-/// What was granted or found.
-#[derive(Serialize)]
+/// What was granted or found; null of what was refused.
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Response<'a> {
+#[schemars(rename = "Found")]
+pub enum Response<'a> {
+    /// Refused.
     Nothing,
-    Granted { events: Vec<Event<'a>>, log_id: String },
-    Verified { success: bool },
-    VerifiedBefore { success: bool, details: Details<'a> },
+    /// What the player received.
+    Granted {
+        /// One for all units, or one for each code.
+        events: Vec<Event<'a>>,
+        /// The job's key in the ledger.
+        log_id: String,
+    },
+    /// Whether the coupon was good; else where and when it was used up.
+    Verified {
+        /// Whether it was good until now.
+        success: bool,
+        /// Where and when it was used up before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        details: Option<Details<'a>>,
+    },
 }
 
-#[derive(Serialize)]
-struct Details<'a> {
+/// Where and when a coupon was used up.
+#[derive(Serialize, JsonSchema)]
+pub struct Details<'a> {
     verified_at: &'a str,
     verified_date: String,
 }
 
 /// A bound that refused.
-#[derive(Serialize)]
-struct RefusedBy {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RefusedBy {
+    /// `stock`, `codes`, `per_player`, `per_client`, `point`, `badge:<id>` or `custom:<id>`.
     cap: String,
     left: i64,
     needed: i64,
 }
 
 /// The part of a stored answer that callers over HTTP see, taken over byte for byte.
-#[derive(derive_more::Debug, Serialize, Deserialize)]
+#[derive(derive_more::Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Answer<'a> {
     /// Whether it was done.
     pub success: bool,
     /// The four digits.
+    #[schemars(schema_with = "schema::code")]
     pub error_code: String,
     /// For people.
     pub message: String,
     /// What was granted or found.
     #[serde(borrow)]
     #[debug("***")]
+    #[schemars(with = "Response<'a>")]
     pub response: &'a RawValue,
     /// The bounds that refused.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<RefusedBy>")]
     pub refused_by: Option<&'a RawValue>,
 }
 
@@ -84,10 +111,10 @@ pub struct Stamp {
 pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> String {
     let (response, shorts) = match outcome {
         Outcome::Granted(grant) => (granted(job, grant), &[][..]),
-        Outcome::Verified => (Response::Verified { success: true }, &[][..]),
+        Outcome::Verified => (Response::Verified { success: true, details: None }, &[][..]),
         Outcome::VerifiedBefore { branch, at } => {
             let details = Details { verified_at: branch, verified_date: rfc3339(*at) };
-            (Response::VerifiedBefore { success: false, details }, &[][..])
+            (Response::Verified { success: false, details: Some(details) }, &[][..])
         }
         Outcome::Refused(refusal) => (Response::Nothing, refusal.shorts()),
     };
@@ -111,12 +138,26 @@ pub fn again(job: &Job, stored: &Stored) -> String {
 }
 
 /// The notice that a job lies in the dead queue: no decision, so it has no code.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadNotice")]
+pub struct Notice<'a> {
+    #[schemars(schema_with = "schema::version")]
+    v: u64,
+    job_id: &'a str,
+    client_id: &'a str,
+    /// Null where none of ours was named.
+    #[schemars(schema_with = "schema::operation_or_none")]
+    operation: Option<&'a str>,
+    #[schemars(extend("const" = "dead"))]
+    status: &'static str,
+    /// For the operator.
+    reason: &'a str,
+}
+
+/// Writes a [`Notice`].
 pub fn dead_notice(job_id: &str, client_id: &str, operation: Option<&str>, reason: &str) -> String {
-    json!({
-        "v": VERSION, "job_id": job_id, "client_id": client_id, "operation": operation,
-        "status": "dead", "reason": reason,
-    })
-    .to_string()
+    let notice = Notice { v: VERSION, job_id, client_id, operation, status: "dead", reason };
+    serde_json::to_string(&notice).unwrap_or_default()
 }
 
 fn body(

@@ -1,25 +1,33 @@
 //! The envelope of every HTTP answer.
 
-use super::answer::{Answer, Stamp};
-use super::rfc3339;
+use super::answer::{Answer, RefusedBy, Stamp};
+use super::{rfc3339, schema};
 use crate::domain::code::Code;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 /// Version of the HTTP contract, in every envelope.
 pub const API_VERSION: &str = "1.0.0";
 
-#[derive(Serialize)]
-struct Envelope<'a, R: Serialize> {
+/// What every answer consists of.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EnvelopeOf{R}")]
+pub struct Envelope<'a, R: Serialize> {
+    /// Whether the code is `0000`.
     success: bool,
+    #[schemars(schema_with = "schema::code")]
     error_code: &'a str,
+    /// For people; programs compare the code.
     message: &'a str,
     response: R,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<RefusedBy>")]
     refused_by: Option<&'a RawValue>,
+    /// Seconds since 1970, of the decision where there is one.
     timestamp: i64,
+    #[schemars(extend("format" = "date-time"))]
     time: String,
     version: &'static str,
 }
@@ -44,13 +52,13 @@ impl<'a, R: Serialize> Envelope<'a, R> {
 }
 
 /// A success that is no decision: a token, a queued job, a status.
-pub fn success(response: &Value, at: OffsetDateTime) -> String {
+pub fn success(response: &impl Serialize, at: OffsetDateTime) -> String {
     let code = Code::Success;
     Envelope::new(code.as_str(), code.message(), response, at).to_json()
 }
 
 /// A refusal before publishing. `response` is null but where something is known that helps.
-pub fn refusal(code: Code, message: &str, response: &Value, at: OffsetDateTime) -> String {
+pub fn refusal(code: Code, message: &str, response: &impl Serialize, at: OffsetDateTime) -> String {
     Envelope::new(code.as_str(), message, response, at).to_json()
 }
 

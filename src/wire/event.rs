@@ -3,52 +3,59 @@
 use super::rfc3339;
 use crate::domain::goods::{Asset, Goods};
 use crate::domain::outcome::GrantedCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Some units, or one code.
-#[derive(Serialize)]
-pub(super) struct Event<'a> {
+#[derive(Serialize, JsonSchema)]
+pub struct Event<'a> {
+    #[schemars(extend("const" = "GOODS_RECEIVED"))]
     event_type: &'static str,
     goods_data: GoodsData<'a>,
     value: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct GoodsData<'a> {
     goods_id: &'a str,
     name: &'a str,
+    /// Units in all; null without a bound.
     quantity: Option<i64>,
+    /// Units for one player; null without a bound.
     per_user: Option<i64>,
+    /// For one unit.
     redeem: Price<'a>,
     date_start: Option<String>,
     date_expire: Option<String>,
     sponsor: Option<&'a str>,
     group: Option<&'a str>,
+    /// The coupon's, for goods that are codes.
     code: Option<&'a str>,
     /// Told of codes only; null for one without an end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     coupon_expires_at: Option<Option<String>>,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, JsonSchema)]
 struct Price<'a> {
     point: Points,
     badge: Vec<Badge<'a>>,
     custom: Vec<Custom<'a>>,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, JsonSchema)]
 struct Points {
     point_value: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Badge<'a> {
     badge_id: &'a str,
     badge_value: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Custom<'a> {
     custom_id: &'a str,
     custom_name: &'a str,

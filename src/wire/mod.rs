@@ -4,7 +4,9 @@
 pub mod answer;
 pub mod envelope;
 mod event;
+pub mod reply;
 pub mod request;
+pub mod schema;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

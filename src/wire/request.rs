@@ -1,23 +1,34 @@
 //! Request messages: written by the ingress and by trusted publishers, read by the worker.
 
-use super::{VERSION, instant, rfc3339};
+use super::{VERSION, instant, rfc3339, schema};
 use crate::domain::id::ClientId;
 use crate::domain::job::{Content, Job, JobId};
 use crate::domain::params::Params;
 use crate::domain::request::{Operation, Request};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-#[derive(Serialize)]
-struct Written<'a> {
+/// A request as the ingress writes it, and as trusted publishers shall.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Request")]
+pub struct Written<'a> {
+    #[schemars(schema_with = "schema::version")]
     v: u64,
+    /// The ingress's own, or a UUID of the publisher's choice: the same one is the same job.
+    #[schemars(length(min = 1))]
     job_id: &'a str,
+    #[schemars(regex(pattern = r"^[a-z0-9-]{1,64}$"))]
     client_id: &'a str,
+    #[schemars(schema_with = "schema::operation")]
     operation: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     accepted_at: String,
+    /// Those of the operation.
+    #[schemars(schema_with = "schema::any_object")]
     params: Value,
 }
 

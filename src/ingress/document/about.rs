@@ -1,0 +1,191 @@
+//! What the document says of each route.
+
+use super::answers::Answers;
+use crate::domain::code::Code;
+use crate::domain::request::Operation;
+use crate::wire::schema;
+use serde_json::{Value, json};
+
+/// Whatever is wrong with us, and not with the request.
+const OURS: [Code; 3] = [Code::TooManyRequests, Code::Internal, Code::Unavailable];
+
+/// One of the five operations.
+pub fn operation(operation: Operation) -> Value {
+    let mut codes = vec![
+        Code::MissingParameter,
+        Code::InvalidParameter,
+        Code::InvalidToken,
+        Code::TokenRequired,
+        Code::ClientDisabled,
+        Code::KeyReused,
+    ];
+    let names = schema::names(operation);
+    if names.contains(&"goods_id") {
+        codes.push(Code::InvalidGoodsId);
+    }
+    codes.extend(OURS);
+    let answers = Answers::default()
+        .with(200, "Found", "The decision, whatever its code, where the caller preferred to wait and it came in time", applied())
+        .with(202, "Queued", "The broker has the job", json!({"Location": {
+            "required": true, "schema": {"type": "string"}, "description": "where to ask what became of it",
+        }}))
+        .unread()
+        .refused(&codes);
+    let mut params = schema::params(operation);
+    params["properties"]["token"] = json!({"type": ["string", "null"], "description": "in place of Authorization; it comes first"});
+    json!({
+        "operationId": operation.as_str(), "summary": summary(operation), "tags": ["Redeem"],
+        "parameters": [key(), prefer(), correlation()],
+        "security": [{"bearer": []}, {}],
+        "requestBody": body(&params, &example(operation)),
+        "responses": answers.into_json(),
+    })
+}
+
+fn summary(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Goods => "Redeem units of one of the client's goods",
+        Operation::GoodsGroup => "Redeem codes of one of the client's groups",
+        Operation::Verify => "Check a coupon at a merchant's, and use it up",
+        Operation::Sponsor => "Redeem units of sponsored goods",
+        Operation::SponsorGroup => "Redeem codes of a sponsored group",
+    }
+}
+
+fn example(operation: Operation) -> Value {
+    let values = ["espresso", "cinema-tickets", "cinema-tickets", "cola", "streaming-codes"];
+    let named = Operation::ALL.into_iter().zip(values).find(|(of, _)| *of == operation);
+    let named = named.map_or("", |(_, name)| name);
+    let value = |name: &&str| match *name {
+        "amount" => json!(1),
+        "player_id" => json!("alice"),
+        "coupon_code" => json!("CINEMA-0001"),
+        "pin_code" => json!("a1B2c3D"),
+        _ => json!(named),
+    };
+    let names = schema::names(operation);
+    Value::Object(names.iter().map(|name| ((*name).to_owned(), value(name))).collect())
+}
+
+/// `/Auth`, or `/Auth/renew`.
+pub fn auth(renew: bool) -> Value {
+    let (id, summary) = match renew {
+        true => ("renew", "A new token; earlier ones are void"),
+        false => ("auth", "The client's token: an unexpired one is handed out again"),
+    };
+    let params = json!({
+        "type": "object", "required": ["api_key", "api_secret"],
+        "properties": {"api_key": schema::id(), "api_secret": {"type": "string", "pattern": r"\S"}},
+    });
+    let mut codes = vec![
+        Code::MissingParameter,
+        Code::InvalidParameter,
+        Code::BadCredentials,
+        Code::ClientDisabled,
+    ];
+    codes.extend(OURS);
+    let answers =
+        Answers::default().with(200, "Token", "A token", json!({})).unread().refused(&codes);
+    json!({
+        "operationId": id, "summary": summary, "tags": ["Auth"], "security": [],
+        "requestBody": body(&params, &json!({"api_key": "4b7f0c2e91d5a863", "api_secret": "shown-once-when-made"})),
+        "responses": answers.into_json(),
+    })
+}
+
+/// The status of a job.
+pub fn status() -> Value {
+    let mut codes = vec![
+        Code::InvalidParameter,
+        Code::InvalidToken,
+        Code::TokenRequired,
+        Code::ClientDisabled,
+        Code::UnknownJob,
+    ];
+    codes.extend(OURS);
+    let id = json!({
+        "name": "job_id", "in": "path", "required": true, "description": "as 202 told it",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"},
+    });
+    let what = "Queued, done with its result, or dead: undecided, and an operator decides";
+    let answers = Answers::default().with(200, "Status", what, applied()).refused(&codes);
+    json!({
+        "operationId": "status", "summary": "What became of a job", "tags": ["Redeem"],
+        "parameters": [id, prefer()],
+        "security": [{"bearer": []}, {"query": []}],
+        "responses": answers.into_json(),
+    })
+}
+
+/// This document.
+pub fn document() -> Value {
+    let answers = Answers::default().object("This document, in OpenAPI 3.1");
+    plain("document", "This document", answers.refused(&OURS))
+}
+
+/// The page that shows it.
+pub fn page() -> Value {
+    let answers =
+        Answers::default().text("text/html; charset=utf-8", "A page that shows this document");
+    plain("page", "This document, to read", answers.refused(&OURS))
+}
+
+/// `/livez`.
+pub fn alive() -> Value {
+    let answers = Answers::default().text("text/plain; charset=utf-8", "It answers");
+    plain("alive", "Whether the process answers", answers.refused(&[Code::Internal]))
+}
+
+/// `/readyz`.
+pub fn ready() -> Value {
+    let answers = Answers::default().text("text/plain; charset=utf-8", "It takes requests");
+    plain(
+        "ready",
+        "Whether the broker takes requests",
+        answers.refused(&[Code::Internal, Code::Unavailable]),
+    )
+}
+
+fn plain(id: &str, summary: &str, answers: Answers) -> Value {
+    json!({
+        "operationId": id, "summary": summary, "tags": ["Operation"], "security": [],
+        "responses": answers.into_json(),
+    })
+}
+
+fn body(params: &Value, example: &Value) -> Value {
+    let content = json!({"schema": params, "example": example});
+    json!({"required": true, "content": {
+        "application/x-www-form-urlencoded": content, "application/json": content,
+    }})
+}
+
+fn header(name: &str, schema: &Value, what: &str) -> Value {
+    json!({"name": name, "in": "header", "description": what, "schema": schema})
+}
+
+fn visible() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"})
+}
+
+fn key() -> Value {
+    let what = "The same key is the same job, for ever, with the same answer to the last byte. Send one \
+                with everything that you may have to retry.";
+    header("Idempotency-Key", &visible(), what)
+}
+
+fn correlation() -> Value {
+    header("X-Correlation-Id", &visible(), "Becomes the `correlation_id` of the messages")
+}
+
+fn prefer() -> Value {
+    let what = "`wait=N`: wait up to N seconds (at most 30) for the decision. What can't be read is no \
+                preference.";
+    let mut header = header("Prefer", &json!({"type": "string"}), what);
+    header["example"] = json!("wait=5");
+    header
+}
+
+fn applied() -> Value {
+    json!({"Preference-Applied": {"schema": {"type": "string"}, "description": "`wait=N`, where it was"}})
+}
