@@ -86,10 +86,13 @@ impl Params {
         }
     }
 
-    /// A whole number in the bounds, as JSON number or as digits.
+    /// A whole number in the bounds, as JSON number or as digits. To JSON 7.0 is the number 7, and there
+    /// are languages that write it so.
     pub fn whole(&self, name: &str, bounds: std::ops::RangeInclusive<i64>) -> Given<i64> {
         let number = match self.0.get(name) {
-            Some(Param::Once(Value::Number(number))) => number.as_i64(),
+            Some(Param::Once(Value::Number(number))) => {
+                number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok())
+            }
             _ => match self.text(name) {
                 Given::Missing => return Given::Missing,
                 Given::Good(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
@@ -171,12 +174,16 @@ mod tests {
     fn an_amount_is_a_whole_number_or_digits() {
         for (text, expected) in [
             (r#"{"a":7}"#, Given::Good(7)),
+            (r#"{"a":7.0}"#, Given::Good(7)),
+            (r#"{"a":7e0}"#, Given::Good(7)),
             (r#"{"a":"7"}"#, Given::Good(7)),
             (r#"{"a":"007"}"#, Given::Good(7)),
             (r#"{}"#, Given::Missing),
             (r#"{"a":null}"#, Given::Missing),
             (r#"{"a":" "}"#, Given::Missing),
+            (r#"{"a":"7.0"}"#, Given::Unacceptable),
             (r#"{"a":0}"#, Given::Unacceptable),
+            (r#"{"a":-0.0}"#, Given::Unacceptable),
             (r#"{"a":11}"#, Given::Unacceptable),
             (r#"{"a":-5}"#, Given::Unacceptable),
             (r#"{"a":1.5}"#, Given::Unacceptable),
