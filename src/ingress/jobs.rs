@@ -54,7 +54,9 @@ pub async fn status(
     // M tells queued from never given. What the ledger has, it vouches for: a publisher's own UUID has
     // no M, and what was decided stays fetchable when the secret that made its M is gone.
     let given = front.secrets.gave(&asked.client, &asked.id);
-    let waiting = front.may_wait(&parts.headers);
+    // So there is nothing to wait for; while a publisher's job may be on its way, for all we know.
+    let waiting =
+        if given || asked.is_a_publishers() { front.may_wait(&parts.headers) } else { None };
     let wait = waiting.as_ref().map(|(wait, _place)| *wait);
     let deadline = Instant::now() + wait.unwrap_or_default();
     let standing = match look(&front, &asked, deadline).await {
@@ -97,11 +99,16 @@ impl Asked {
         }
     }
 
+    /// Whether a publisher chose the id, so that no ingress can tell whether there is such a job.
+    fn is_a_publishers(&self) -> bool {
+        matches!(self.id, JobId::Foreign(_))
+    }
+
     /// Whether the books prove that there is such a job.
     fn is_vouched_for_by(&self, standing: &Standing) -> bool {
         match standing {
             Standing::Decided(stored) => self.is_answered_by(stored),
-            Standing::Dead => matches!(self.id, JobId::Foreign(_)),
+            Standing::Dead => self.is_a_publishers(),
             Standing::Unseen => false,
         }
     }

@@ -115,6 +115,37 @@ async fn an_id_that_was_never_given_to_this_client_is_unknown() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_an_id_that_was_never_given() {
+    let site = Site::with_clients().await;
+    let process = site.start(Role::Ingress, &[]).await;
+    let caller = site.caller(&process, "acme").await;
+    let given = caller.post("/Redeem/goods", &mug()).await.job_id();
+    let mut forged = URL_SAFE_NO_PAD.decode(given).expect("base64");
+    forged[0] ^= 1;
+    let begun = Instant::now();
+    let answer = caller.settled(&URL_SAFE_NO_PAD.encode(forged)).await;
+    assert_eq!(answer.said(), (404, "3002"));
+    assert!(begun.elapsed() < Duration::from_secs(20), "it waited");
+    assert!(!answer.headers.contains_key("preference-applied"));
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_publishers_own_id_is_waited_for_for_its_job_may_be_on_its_way() {
+    let site = Site::with_clients().await;
+    let process = site.start(Role::Ingress, &[]).await;
+    let caller = site.caller(&process, "acme").await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let request = Request::new("acme", "goods", &mug());
+    let job_id = request.job_id();
+    bench.publish(&request).await;
+    let waiting = caller.settled(&job_id);
+    let (status, _worker) = tokio::join!(waiting, site.start(Role::Worker, &[]));
+    assert_eq!(status.body["response"]["status"], "done", "{}", status.text);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_publishers_own_id_is_known_to_its_client_once_it_is_decided() {
     let site = Site::with_clients().await;
     let process = site.serve().await;
