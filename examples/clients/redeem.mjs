@@ -20,7 +20,7 @@ async function call(path, fields, headers = {}) {
       const signal = AbortSignal.timeout(10_000)
       const answer = await fetch(REDEEMQ_URL + path, { method: body ? 'POST' : 'GET', body, headers, signal })
       if (answer.status !== 429 && answer.status !== 503)
-        return { status: answer.status, ...await answer.json() }
+        return await answer.json()
       pause = Number(answer.headers.get('Retry-After') ?? 1)
     } catch { /* no connection, or no answer in time */ }
     await sleep(pause * 1000)

@@ -5,7 +5,7 @@
 
 REDEEMQ_URL, REDEEMQ_CLIENT, API_KEY, API_SECRET and CLIENT_AMQP_URL say where and who.
 """
-import json, os, sys, time, urllib.error, urllib.parse, urllib.request, uuid
+import http.client, json, os, sys, time, urllib.error, urllib.parse, urllib.request, uuid
 import pika
 
 URL, CLIENT = os.environ["REDEEMQ_URL"], os.environ["REDEEMQ_CLIENT"]
@@ -24,7 +24,7 @@ def call(path, fields=None, headers={}):
             if refusal.code not in (429, 503):
                 return refusal.code, json.load(refusal)
             pause = int(refusal.headers["Retry-After"] or 1)
-        except OSError:  # no connection, or no answer in time
+        except (OSError, http.client.HTTPException):  # no connection, or no answer in time
             pass
         time.sleep(pause)
     sys.exit(f"{path}: no answer in 60 tries")

@@ -8,15 +8,15 @@ set -euo pipefail
 
 key=${3:-$(cat /proc/sys/kernel/random/uuid)}
 
-# curl tries again what found no connection, took too long, or was answered 408, 429, 500, 502, 503 or
-# 504, and waits as long as Retry-After says. With a key that is safe. Secrets go through a file
+# curl tries again what found no connection, lost it, took too long, or was answered 408, 429, 500, 502,
+# 503 or 504, and waits as long as Retry-After says. With a key that is safe. Secrets go through a file
 # descriptor: the arguments of a process can be seen by others.
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 call() { # path, arguments of curl…; a secret line of curl's configuration comes from stdin
   local path=$1
   shift
-  curl --silent --show-error --max-time 10 --retry 60 --retry-max-time 120 --retry-connrefused \
+  curl --silent --show-error --max-time 10 --retry 60 --retry-max-time 120 --retry-all-errors \
     --config - --output "$body" "$REDEEMQ_URL$path" "$@"
   cat "$body" # a refusal that was tried again is not in it
 }

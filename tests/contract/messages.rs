@@ -105,7 +105,7 @@ async fn repeats_and_notices_are_as_the_document_tells() {
 
 #[test]
 fn the_document_is_asyncapi() {
-    let specs = tools::node("asyncapi", &["@asyncapi/specs@6.11.1"]);
+    let specs = tools::node("asyncapi", "@asyncapi/specs@6.11.1");
     let path = specs.join("node_modules/@asyncapi/specs/schemas/3.0.0.json");
     let schema = std::fs::read_to_string(&path).expect("the schema of AsyncAPI 3.0");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
