@@ -29,6 +29,7 @@ pub fn operation(operation: Operation) -> Value {
         .with(202, "Queued", "The broker has the job", json!({"Location": {
             "required": true, "schema": {"type": "string"}, "description": "where to ask what became of it",
         }}))
+        .leading_to_its_job(202)
         .unread()
         .refused(&codes);
     let mut params = schema::params(operation);
@@ -52,19 +53,21 @@ fn summary(operation: Operation) -> &'static str {
     }
 }
 
+/// The names are those of the sample catalogue.
 fn example(operation: Operation) -> Value {
-    let values = ["espresso", "cinema-tickets", "cinema-tickets", "cola", "streaming-codes"];
-    let named = Operation::ALL.into_iter().zip(values).find(|(of, _)| *of == operation);
-    let named = named.map_or("", |(_, name)| name);
-    let value = |name: &&str| match *name {
-        "amount" => json!(1),
-        "player_id" => json!("alice"),
-        "coupon_code" => json!("CINEMA-0001"),
-        "pin_code" => json!("a1B2c3D"),
-        _ => json!(named),
-    };
-    let names = schema::names(operation);
-    Value::Object(names.iter().map(|name| ((*name).to_owned(), value(name))).collect())
+    match operation {
+        Operation::Goods => json!({"goods_id": "espresso", "player_id": "alice", "amount": 1}),
+        Operation::GoodsGroup => {
+            json!({"group": "cinema-tickets", "player_id": "alice", "amount": 1})
+        }
+        Operation::Verify => json!({
+            "goods_group": "cinema-tickets", "coupon_code": "CIN-WK3D-EGZD", "pin_code": "a1B2c3D",
+        }),
+        Operation::Sponsor => json!({"goods_id": "cola", "player_id": "alice", "amount": 1}),
+        Operation::SponsorGroup => {
+            json!({"group": "streaming-codes", "player_id": "alice", "amount": 1})
+        }
+    }
 }
 
 /// `/Auth`, or `/Auth/renew`.

@@ -18,6 +18,14 @@ impl Answers {
         self
     }
 
+    /// What the answer of this status is good for: its job can be asked after.
+    pub(super) fn leading_to_its_job(mut self, status: u16) -> Self {
+        let job = json!({"job_id": "$response.body#/response/job_id"});
+        self.0[&status.to_string()]["links"] =
+            json!({"job": {"operationId": "status", "parameters": job}});
+        self
+    }
+
     /// A text.
     pub(super) fn text(mut self, media: &str, what: &str) -> Self {
         let content = json!({media: {"schema": {"type": "string"}}});
