@@ -8,6 +8,8 @@
 mod acts;
 mod flood;
 mod page;
+mod run;
+mod servers;
 mod stage;
 
 use anyhow::Context as _;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     let stay = std::env::args().any(|argument| argument == "--stay");
-    let played = if stay { stage::stay().await.map(|()| true) } else { play().await };
+    let played = if stay { run::stay().await.map(|()| true) } else { play().await };
     match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

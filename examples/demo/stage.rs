@@ -2,9 +2,9 @@
 
 use crate::acts::Caller;
 use crate::page::Page;
+use crate::servers::{fresh_database, fresh_vhost};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,7 @@ pub const SPONSOR: &str = "cola-company";
 
 /// Everything that is known before the services start.
 pub struct Stage {
-    environment: Vec<(&'static str, String)>,
+    pub environment: Vec<(&'static str, String)>,
     binary: PathBuf,
     pub api_key: String,
     pub api_secret: String,
@@ -119,7 +119,8 @@ impl Stage {
         Ok(services)
     }
 
-    fn service(&self, role: &str, http: &str, metrics: &str) -> Command {
+    /// A service as it is started.
+    pub fn service(&self, role: &str, http: &str, metrics: &str) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .arg(role)
@@ -172,40 +173,8 @@ impl Stage {
     }
 }
 
-/// Sets the stage, starts the services, and leaves them running.
-pub async fn stay() -> anyhow::Result<()> {
-    let mut page = Page::default();
-    let stage = Stage::set("redeemq_run", &mut page).await?;
-    let http = if TcpListener::bind("127.0.0.1:8080").is_ok() {
-        "127.0.0.1:8080".to_owned()
-    } else {
-        free_address()?
-    };
-    let metrics = free_address()?;
-    // A process group of its own: Ctrl-C in this terminal is not meant for it.
-    let mut command = stage.service("serve", &http, &metrics);
-    let child = std::os::unix::process::CommandExt::process_group(&mut command, 0).spawn()?;
-    if let Ok(file) = std::env::var("REDEEMQ_RUN_PID") {
-        std::fs::write(&file, child.id().to_string()).with_context(|| format!("writing {file}"))?;
-    }
-    let base = format!("http://{http}");
-    wait_until_ready(&base).await?;
-    let caller = Caller::sign_in(&base, &stage.api_key, &stage.api_secret).await?;
-    page.heading("Running. A first job, to paste:");
-    page.plain(&format!(
-        "\ncurl -s {base}/Redeem/goods -H 'Prefer: wait=5' \\\n  -d token={} \\\n  -d goods_id=espresso -d player_id=alice -d amount=1\n",
-        caller.token
-    ));
-    page.line("metrics", &format!("http://{metrics}/metrics"));
-    page.line("environment for `redeemq …`", "");
-    for (name, value) in &stage.environment {
-        page.plain(&format!("    export {name}='{value}'"));
-    }
-    page.line("stop it", "make stop");
-    Ok(())
-}
-
-async fn wait_until_ready(base: &str) -> anyhow::Result<()> {
+/// Waits until the broker takes requests.
+pub async fn wait_until_ready(base: &str) -> anyhow::Result<()> {
     for _ in 0..300 {
         let ready = reqwest::get(format!("{base}/readyz")).await;
         if ready.is_ok_and(|answer| answer.status().is_success()) {
@@ -226,47 +195,11 @@ fn catalogue(file: &str) -> String {
     format!("{}/examples/catalogue/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-fn free_address() -> anyhow::Result<String> {
+/// Where nobody listens yet.
+pub fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 fn text(value: &Value, name: &str) -> anyhow::Result<String> {
     Ok(value[name].as_str().with_context(|| format!("no {name} in {value}"))?.to_owned())
-}
-
-fn server(variable: &str) -> anyhow::Result<String> {
-    std::env::var(variable).with_context(|| format!("{variable} is not set: use `make demo`"))
-}
-
-fn with_path(url: &str, path: &str) -> String {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
-    let query = url.find('?').map_or("", |at| &url[at..]);
-    format!("{}/{path}{query}", &url[..end])
-}
-
-async fn fresh_database(name: &str) -> anyhow::Result<String> {
-    let url = server("DATABASE_URL")?;
-    let mut db = PgConnection::connect(&url).await.context("DATABASE_URL")?;
-    db.execute(AssertSqlSafe(format!("drop database if exists {name} with (force)"))).await?;
-    db.execute(AssertSqlSafe(format!("create database {name}"))).await?;
-    Ok(with_path(&url, name))
-}
-
-async fn fresh_vhost(name: &str) -> anyhow::Result<String> {
-    let url = server("AMQP_URL")?;
-    let management = server("RABBITMQ_MANAGEMENT_URL")?;
-    let management = management.trim_end_matches('/');
-    let http = reqwest::Client::new();
-    let vhost = format!("{management}/api/vhosts/{name}");
-    http.delete(&vhost).send().await.context("RABBITMQ_MANAGEMENT_URL")?;
-    http.put(&vhost).send().await?.error_for_status()?;
-    let user = url.split("://").nth(1).and_then(|rest| rest.split([':', '@']).next());
-    let user = user.unwrap_or("guest");
-    http.put(format!("{management}/api/permissions/{name}/{user}"))
-        .json(&serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"}))
-        .send()
-        .await?
-        .error_for_status()?;
-    Ok(with_path(&url, name))
 }
