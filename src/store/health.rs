@@ -45,6 +45,30 @@ pub struct Setting {
     pub source: String,
 }
 
+/// What the ledger takes.
+#[derive(Debug, Clone)]
+pub struct Books {
+    /// Its rows, as the planner estimates them.
+    pub decisions: i64,
+    /// Its size on disk with its indexes.
+    pub bytes: i64,
+    /// `max_wal_size`.
+    pub log_bytes_max: i64,
+}
+
+/// Tells how large the ledger is; none where there is no ledger.
+pub async fn books(db: impl PgExecutor<'_>) -> Result<Option<Books>> {
+    Ok(sqlx::query_as!(
+        Books,
+        r#"select greatest(c.reltuples, 0)::bigint as "decisions!",
+                  pg_total_relation_size(c.oid) as "bytes!",
+                  pg_size_bytes(current_setting('max_wal_size')) as "log_bytes_max!"
+           from pg_class as c where c.oid = to_regclass('ledger')"#
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
 /// Tells about the server.
 pub async fn server(db: impl PgExecutor<'_>) -> Result<Server> {
     Ok(sqlx::query_as!(

@@ -2,7 +2,7 @@
 
 use super::clock::{self, Skew};
 use super::finding::{Examination, Server as Where};
-use super::{Settings, schema, settings as session};
+use super::{Settings, growth, schema, settings as session};
 use crate::store::health::{self, Server};
 use crate::store::{self, Result, Role, StoreError};
 use crate::wire;
@@ -62,7 +62,8 @@ async fn ask(
     }
     clock::judge(examined, skew);
     session::examine(examined, &mut *db, &server).await?;
-    schema::examine(examined, db, settings, &server).await?;
+    schema::examine(examined, &mut *db, settings, &server).await?;
+    growth::examine(examined, db).await?;
     Ok(server)
 }
 

@@ -9,6 +9,7 @@ mod broker;
 mod clock;
 mod database;
 pub mod finding;
+mod growth;
 mod lines;
 mod policies;
 mod rights;

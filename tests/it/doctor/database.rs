@@ -145,3 +145,16 @@ async fn the_skew_of_the_clocks_is_shown() {
     doctor(&site).assert("ok", &["the database's clock is 0.", "up to 60 s are tolerated"]);
     site.close().await;
 }
+
+#[tokio::test]
+async fn the_size_of_the_books_is_told_and_a_log_that_is_too_small_for_them() {
+    let (site, _) = with_a_job().await;
+    let said = doctor(&site);
+    said.assert("ok", &["about 0 decisions", "a million more take 800 MB", "for ever"]);
+    // As after an `analyze` of so many.
+    run(&site, "update pg_class set reltuples = 2000000 where oid = 'ledger'::regclass").await;
+    let said = doctor(&site);
+    said.assert("ok", &["about 2000000 decisions", "a million more take 0 MB"]);
+    said.assert("warning", &["max_wal_size is 1024 MB", "Set max_wal_size to 4GB"]);
+    site.close().await;
+}
