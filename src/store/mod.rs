@@ -32,6 +32,7 @@ use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::error::Error as _;
+use std::future::ready;
 use std::time::Duration;
 
 /// The migrations, built in.
@@ -39,6 +40,10 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Longest wait for a connection; the pools are large enough that only an outage makes one wait.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Idle for so short a time, a worker's session is taken without asking whether it still answers: it did
+/// when it came back, and a batch that meets its end is done again.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Longest wait for the answer to one statement, which the server itself gives 5 s, or for a whole
 /// batch, which takes a tenth of a second: a connection that was lost without a word (a failover, a
@@ -98,6 +103,11 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
     Ok(PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(move |db, session| match role {
+            Role::Worker if session.idle_for < FRESH => Box::pin(ready(Ok(true))),
+            _ => Box::pin(async { db.ping().await.map(|()| true) }),
+        })
         .after_release(|db, _| Box::pin(answers(db)))
         .connect_lazy_with(options))
 }

@@ -45,16 +45,7 @@ pub async fn persist(
     }
     entries::insert_ledger(&mut *db, entries, decided_at).await?;
     if !changes.granted.is_empty() {
-        counters::add_granted(&mut *db, changes).await?;
-    }
-    if !changes.spent.is_empty() {
-        counters::charge(&mut *db, changes).await?;
-    }
-    if !changes.player_usage.is_empty() {
-        counters::count_players(&mut *db, changes, state).await?;
-    }
-    if !changes.client_usage.is_empty() {
-        counters::count_clients(&mut *db, changes, state).await?;
+        counters::count(&mut *db, changes, state).await?;
     }
     if !changes.codes.is_empty() {
         coupons::grant_codes(&mut *db, changes).await?;
