@@ -18,6 +18,7 @@ use crate::worker::waiting::Waiting;
 use begin::Ahead;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -43,7 +44,7 @@ const ONE_BY_ONE_PAUSE: Duration = Duration::from_millis(10);
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut pauses = Pauses::new();
     let mut start = Start::Usual;
-    tell_consuming(&context, false);
+    tell_idle(&context);
     while !stop.is_cancelled() {
         let begun = std::time::Instant::now();
         let error = match session(&context, start, &stop).await {
@@ -57,6 +58,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         tell_consuming(&context, false);
         tell_aside(&context, 0, 0);
+        context.hand.holds(std::iter::empty());
         let was_short = begun.elapsed() < GOES_WELL_AFTER;
         if !was_short {
             pauses.reset();
@@ -208,6 +210,8 @@ impl Lane {
 
     /// One batch: decide what can be decided, and hand on what has to be published.
     async fn process(&mut self, batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
+        let aside = self.aside();
+        self.context.hand.holds(batch.iter().filter_map(Item::accepted_at).chain(aside));
         if !self.unblocked(stop).await {
             return Ok(());
         }
@@ -235,7 +239,11 @@ impl Lane {
             }
         }
         let proof = self.suspects.proof;
+        let lane = self.context.source.label();
+        let busy = metrics::gauge!("redeemq_lane_busy", "lane" => lane);
+        busy.set(1.0);
         let outcomes = process::process(&self.context, jobs, proof, stop).await;
+        busy.set(0.0);
         self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
         Ok(())
     }
@@ -250,6 +258,7 @@ impl Lane {
         let blocked =
             metrics::gauge!("redeemq_lane_blocked", "lane" => self.context.source.label());
         blocked.set(1.0);
+        let begun = Instant::now();
         let unblocked = async {
             while self.pressure.is_blocked() {
                 tokio::time::sleep(BLOCKED_CHECK).await;
@@ -261,7 +270,14 @@ impl Lane {
             () = stop.cancelled() => false,
         };
         blocked.set(0.0);
+        let took = begun.elapsed().as_secs_f64();
+        metrics::histogram!("redeemq_broker_blocked_seconds", "part" => "worker").record(took);
         goes_on
+    }
+
+    /// When the oldest of those that wait beside the others were accepted.
+    fn aside(&self) -> impl Iterator<Item = OffsetDateTime> + use<> {
+        self.waiting.oldest().into_iter().chain(self.suspects.oldest())
     }
 
     /// Each job where its outcome leads it; answers and dead letters to the publisher.
@@ -290,10 +306,21 @@ impl Lane {
             }
         }
         tell_aside(&self.context, self.waiting.len(), self.suspects.len());
+        self.context.hand.holds(self.aside());
         if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
         }
     }
+}
+
+/// All that a lane tells about itself, so that ops see it there from the start.
+fn tell_idle(context: &Context) {
+    tell_consuming(context, false);
+    tell_aside(context, 0, 0);
+    let lane = context.source.label();
+    metrics::gauge!("redeemq_lane_busy", "lane" => lane.clone()).set(0.0);
+    metrics::gauge!("redeemq_lane_paused", "lane" => lane.clone()).set(0.0);
+    metrics::gauge!("redeemq_lane_blocked", "lane" => lane).set(0.0);
 }
 
 fn tell_consuming(context: &Context, consumes: bool) {
