@@ -36,15 +36,10 @@ impl Laggard {
         Self { message, tag: None, decided_at: None, since: Instant::now() }
     }
 
-    /// To be published as usual: a result again.
-    ///
-    /// # Errors
-    /// Gives back a copy, for which nothing waits.
-    pub fn into_parcel(self) -> Result<Parcel, Outgoing> {
-        let Self { message, tag, decided_at, .. } = self;
-        let Some(tag) = tag else { return Err(message) };
-        let letter = Letter { main: message, copies: Vec::new() };
-        Ok(Parcel { tag, letter, decided_at, is_dead: false })
+    /// To be published as usual: the result that this delivery waits for.
+    pub(super) fn into_parcel(self, tag: u64) -> Parcel {
+        let letter = Letter { main: self.message, copies: Vec::new() };
+        Parcel { tag, letter, decided_at: self.decided_at, is_dead: false }
     }
 
     /// It has waited long enough, or its fate is known.

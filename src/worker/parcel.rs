@@ -40,9 +40,9 @@ impl Window {
     /// What came back from the laggards.
     pub(super) fn add_back(&mut self, laggards: Vec<Laggard>) {
         for laggard in laggards {
-            match laggard.into_parcel() {
-                Ok(parcel) => self.add(vec![parcel]),
-                Err(copy) => self.copies.push(copy),
+            match laggard.tag {
+                Some(tag) => self.add(vec![laggard.into_parcel(tag)]),
+                None => self.copies.push(laggard.message),
             }
         }
     }
