@@ -42,7 +42,7 @@ async fn the_use_of_pools_and_of_the_process_is_told() {
     let process = site.serve().await;
     let used = "state=\"used\"";
     for (pool, most) in [
-        ("results", 131.0),
+        ("results", 260.0),
         ("requests", 2.0),
         ("ingress_database", 8.0),
         ("worker_database", 69.0),
