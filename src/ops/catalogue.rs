@@ -56,7 +56,7 @@ const fn metric(
     Metric { name, kind, part, labels, known, help }
 }
 
-/// A counter without labels, from the start.
+/// Without labels, from the start.
 const ONE: &[&[&str]] = &[&[]];
 /// Not told before it is set.
 const NONE: &[&[&str]] = &[];
@@ -82,7 +82,7 @@ pub const ALL: &[Metric] = &[
         "Publishers that let requests through to the broker; at 0 callers are told 503."),
     metric(Ingress, Counter, "redeemq_publisher_reconnects_total", &[], ONE,
         "Publishers of requests that had to begin anew."),
-    metric(Ingress, Histogram(Buckets::Step), "redeemq_confirm_seconds", &[], NONE,
+    metric(Ingress, Histogram(Buckets::Step), "redeemq_confirm_seconds", &[], ONE,
         "Time from publishing a window of requests to the last of its confirms."),
     metric(Ingress, Counter, "redeemq_requests_returned_total", &["why"],
         &[&["unrouted"], &["full"], &["too_large"]],
@@ -113,11 +113,12 @@ pub const ALL: &[Metric] = &[
         "Jobs that wait beside the others: a row that they need is held, or they are suspect."),
     metric(Worker, Counter, "redeemq_redelivered_total", &[], ONE,
         "Deliveries that had been sent to a worker before."),
-    metric(Worker, Histogram(Buckets::Jobs), "redeemq_batch_jobs", &[], NONE,
+    metric(Worker, Histogram(Buckets::Jobs), "redeemq_batch_jobs", &[], ONE,
         "Jobs in a batch."),
-    metric(Worker, Histogram(Buckets::Step), "redeemq_batch_seconds", &[], NONE,
+    metric(Worker, Histogram(Buckets::Step), "redeemq_batch_seconds", &[], ONE,
         "Time of a batch in the database, from its begin to its commit."),
-    metric(Worker, Histogram(Buckets::Step), "redeemq_step_seconds", &["step"], NONE,
+    metric(Worker, Histogram(Buckets::Step), "redeemq_step_seconds", &["step"],
+        &[&["load"], &["decide"], &["persist"], &["commit"], &["publish"]],
         "Time of each step of a batch."),
     metric(Worker, Counter, "redeemq_batch_errors_total", &["kind"],
         &[&["transient"], &["deployment"], &["stalled"], &["job"], &["twin"]],
@@ -130,9 +131,9 @@ pub const ALL: &[Metric] = &[
         "Decisions stored."),
     metric(Worker, Counter, "redeemq_duplicates_total", &["answer"], &[&["stored"], &["3001"]],
         "Jobs whose id had been decided before: given the stored answer, or refused for other content."),
-    metric(Worker, Histogram(Buckets::Wait), "redeemq_accepted_to_decided_seconds", &[], NONE,
+    metric(Worker, Histogram(Buckets::Wait), "redeemq_accepted_to_decided_seconds", &[], ONE,
         "From a job's acceptance, by the ingress's clock, to its decision, by the worker's."),
-    metric(Worker, Histogram(Buckets::Wait), "redeemq_decided_to_published_seconds", &[], NONE,
+    metric(Worker, Histogram(Buckets::Wait), "redeemq_decided_to_published_seconds", &[], ONE,
         "From a decision to the broker's confirm of its result."),
     metric(Worker, Counter, "redeemq_results_total", &["outcome"],
         &[&["published"], &["replayed"], &["refused"], &["unrouted"], &["too_large"], &["unconfirmed"], &["dead"]],
@@ -185,8 +186,11 @@ impl Metric {
                 labels.map(|(label, value)| Label::from_static_parts(label, value)).collect();
             let key = Key::from_parts(self.name, labels);
             let metadata = Metadata::new(module_path!(), Level::INFO, None);
-            let counter = metrics::with_recorder(|all| all.register_counter(&key, &metadata));
-            counter.increment(0);
+            metrics::with_recorder(|all| match self.kind {
+                Counter => all.register_counter(&key, &metadata).increment(0),
+                Gauge => all.register_gauge(&key, &metadata).set(0.0),
+                Histogram(_) => drop(all.register_histogram(&key, &metadata)),
+            });
         }
     }
 

@@ -121,6 +121,10 @@ async fn a_process_that_starts_without_its_servers_comes_up_when_they_do() {
     assert_unavailable(&caller.get("/readyz").await);
     assert_unavailable(&caller.post("/Redeem/goods", &mug()).await);
     assert_unavailable(&auth(&caller).await);
+    eventually("an old snapshot of the clients is told as such", async || {
+        process.metric("redeemq_clients_snapshot_failing", "").await == 1.0
+    })
+    .await;
 
     broker.mend();
     eventually("it is ready", async || caller.get("/readyz").await.status == 200).await;
@@ -134,6 +138,10 @@ async fn a_process_that_starts_without_its_servers_comes_up_when_they_do() {
     })
     .await;
     assert_done(&caller, &answer.job_id()).await;
+    eventually("the snapshot is new again", async || {
+        process.metric("redeemq_clients_snapshot_failing", "").await == 0.0
+    })
+    .await;
     site.close().await;
 }
 

@@ -158,3 +158,25 @@ async fn every_metric_on_the_page_is_in_the_table_with_its_labels() {
     }
     site.close().await;
 }
+
+#[tokio::test]
+async fn what_has_known_labels_is_told_from_the_start() {
+    let site = with_mugs().await;
+    let (ingress, worker) =
+        tokio::join!(site.start(Role::Ingress, &[SOON]), site.start(Role::Worker, &[SOON]));
+    let (ingress, worker) = (ingress.page().await, worker.page().await);
+    for metric in catalogue::ALL {
+        let page = if metric.is_of(false, true) { &worker } else { &ingress };
+        let count = if matches!(metric.kind, Kind::Histogram(_)) { "_count" } else { "" };
+        for values in metric.known {
+            let labels = metric.labels.iter().zip(*values);
+            let labels: Vec<String> =
+                labels.map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+            let labels = labels.join(",");
+            let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+            let line = format!("\n{}{count}{labels} ", metric.name);
+            assert!(page.contains(&line), "{line}");
+        }
+    }
+    site.close().await;
+}
