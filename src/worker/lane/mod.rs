@@ -10,7 +10,7 @@ use crate::broker::publisher::Pressure;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use crate::worker::Context;
-use crate::worker::batch::{Gatherer, Item};
+use crate::worker::batch::Gatherer;
 use crate::worker::parcel::Parcel;
 use crate::worker::publish::Post;
 use crate::worker::suspects::Suspects;
