@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove bench bench-quick test lint fmt documents sqlx sqlx-check build
+.PHONY: help demo run stop prove bench bench-quick test lint fmt documents sqlx sqlx-check build picture
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RUN_PID := $(TARGET)/services/run.pid
@@ -52,6 +52,9 @@ bench-quick: ## The same in 4 minutes
 
 test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test
 	deploy/services with test -- cargo test $(ARGS)
+
+picture: ## Draw the dashboard over a campaign, into docs/pictures
+	deploy/services with picture -- cargo test --test prometheus -- --ignored
 
 lint: ## Check format, lints and documentation
 	cargo fmt --check

@@ -83,7 +83,7 @@ begin
     -- Worker; it reads for its audit as well (REDEEMQ_AUDIT_EVERY_SECONDS).
     grant select (client_id, disabled_at) on client to redeemq_worker;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch,
-          branch_group, pin_failure, ledger, dead_job to redeemq_worker;
+          branch_group, pin_failure, ledger, dead_job, watched_goods to redeemq_worker;
     grant execute on function standing_of to redeemq_worker;
     grant insert on ledger to redeemq_worker;
     grant update (granted) on goods to redeemq_worker;
@@ -112,6 +112,7 @@ begin
     grant insert, update (amount) on balance to redeemq_operator;
     grant insert, update (granted, cap) on player_usage, client_usage to redeemq_operator;
     grant delete on dead_job to redeemq_operator;
+    grant select, insert, delete on watched_goods to redeemq_operator;
     grant execute on function standing_of to redeemq_operator;
 end
 $$;

@@ -4,6 +4,7 @@ use crate::admin::doctor::{self, Role as Part};
 use crate::admin::output::{Output, line};
 use crate::broker::lanes::LANES_MAX;
 use crate::config::{Command, Config};
+use crate::gauges::Gauges;
 use crate::store::{self, Role};
 use crate::{admin, ingress, ops, worker};
 use sqlx::PgPool;
@@ -13,8 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Connections of a worker: one batch in the database, and looks into the ledger beside it.
-const WORKER_CONNECTIONS: u32 = 4;
+/// Connections of a worker: one batch in the database, looks into the ledger beside it, and one for
+/// the stock of watched goods.
+const WORKER_CONNECTIONS: u32 = 5;
 /// Connections of a worker for each of its lanes: one batch in the database.
 const LANE_CONNECTIONS: u32 = 1;
 /// Connections of an ingress: `/Auth` and the status of jobs.
@@ -73,15 +75,20 @@ fn doctor_settings(config: &Config, part: Part) -> anyhow::Result<doctor::Settin
 }
 
 async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow::Result<ExitCode> {
-    let metrics = ops::install_metrics()?;
+    let gauges = Gauges::default();
+    let metrics = ops::Metrics::install(gauges.clone(), with_ingress, with_worker)?;
     // Secrets are asked of a worker as well: it is told of a missing one now, not at a rotation.
     let secrets = config.secrets()?;
     let stop = CancellationToken::new();
     let mut parts = JoinSet::new();
     parts.spawn(ops::run(config.metrics_addr, metrics, stop.clone()));
+    if let Some(every) = config.look_every() {
+        let watching = ops::queues::watch(config.amqp_url()?.clone(), every);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(watching));
+    }
     if with_ingress {
         let store = pool(config, Role::Ingress, INGRESS_CONNECTIONS)?;
-        parts.spawn(ingress::run(config.ingress()?, secrets, store, stop.clone()));
+        parts.spawn(ingress::run(config.ingress()?, secrets, store, gauges.clone(), stop.clone()));
     }
     if let Some(seconds) = config.audit_every_seconds.filter(|_| with_worker) {
         let books = pool(config, Role::Admin, 1)?;
@@ -98,7 +105,7 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         let store = pool(config, Role::Worker, WORKER_CONNECTIONS + lanes * LANE_CONNECTIONS)?;
         let part = if with_ingress { Part::Serve } else { Part::Worker };
         let examined = doctor_settings(config, part)?;
-        parts.spawn(work(config.worker()?, store, examined, stop.clone()));
+        parts.spawn(work(config.worker()?, store, gauges, examined, stop.clone()));
     }
     let ended = tokio::select! {
         signal = stop_signal() => { tracing::info!(signal = signal?, "stopping"); Ok(()) }
@@ -116,6 +123,7 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
 async fn work(
     settings: worker::Settings,
     store: PgPool,
+    gauges: Gauges,
     examined: doctor::Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -124,7 +132,7 @@ async fn work(
         None => return Ok(()),
         Some(fit) => fit?,
     }
-    worker::run(settings, store, stop).await
+    worker::run(settings, store, gauges, stop).await
 }
 
 async fn stop_signal() -> std::io::Result<&'static str> {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use door::Door;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub mod door;
 
@@ -87,6 +88,9 @@ pub struct Config {
     /// the whole ledger, so every hour is often. Off if not given.
     #[arg(long, env = "REDEEMQ_AUDIT_EVERY_SECONDS", global = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub audit_every_seconds: Option<u32>,
+    /// How often queues and watched goods are looked at for the metrics, in seconds; 0 is never.
+    #[arg(long, env = "REDEEMQ_LOOK_EVERY_SECONDS", global = true, default_value_t = 5)]
+    pub look_every_seconds: u32,
     /// Log lines as JSON.
     #[arg(long, env = "REDEEMQ_LOG_JSON", global = true)]
     pub log_json: bool,
@@ -174,6 +178,11 @@ impl Config {
         })
     }
 
+    /// How often queues and watched goods are looked at, if at all.
+    pub fn look_every(&self) -> Option<Duration> {
+        (self.look_every_seconds > 0).then(|| Duration::from_secs(self.look_every_seconds.into()))
+    }
+
     /// How a worker runs.
     ///
     /// # Errors
@@ -184,6 +193,7 @@ impl Config {
             batch_max: usize::from(self.batch_max),
             queue_bytes_max: self.queue_bytes,
             lanes: self.lanes,
+            look_every: self.look_every(),
             age_max: self.age_max_seconds.map(|s| time::Duration::seconds(s.into())),
         })
     }

@@ -11,8 +11,8 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`server`]: shapes of messages, keyed hashes, pauses,
-//!   faults on purpose, connections;
+//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`server`]: shapes of messages, keyed hashes,
+//!   pauses, faults on purpose, what is measured on demand, connections;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -32,6 +32,7 @@
 pub mod domain;
 
 pub mod crash;
+pub mod gauges;
 pub mod retry;
 pub mod secrets;
 pub mod server;

@@ -98,5 +98,5 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
 
 fn parcel(received: &Received, job: &Job, result: &str) -> Parcel {
     let letter = letters::result(received, job, result, false);
-    Parcel { tag: received.tag, letter, is_dead: false }
+    Parcel { tag: received.tag, letter, decided_at: None, is_dead: false }
 }

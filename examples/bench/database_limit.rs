@@ -10,13 +10,14 @@ use redeemq::broker::lanes::Source;
 use redeemq::broker::message::Bound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::store::{self, Role};
+use redeemq::worker::age::Ages;
 use redeemq::worker::attempt::attempt;
 use redeemq::worker::{BATCH_MAX, Context, Settings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// As many connections as a worker has.
-const CONNECTIONS: u32 = 4;
+const CONNECTIONS: u32 = 5;
 
 /// A worker's way into the database.
 pub struct Database(Arc<Context>);
@@ -33,9 +34,11 @@ impl Database {
             queue_bytes_max: QUEUE_BYTES_MAX,
             lanes: None,
             age_max: None,
+            look_every: None,
         };
         let (source, bound, silent) = (Source::Common, Bound::default(), Arc::default());
-        Ok(Self(Arc::new(Context { source, settings, store, publishers, bound, silent })))
+        let hand = Ages::default().hand();
+        Ok(Self(Arc::new(Context { source, settings, store, publishers, bound, silent, hand })))
     }
 
     /// Jobs a second, of the time that batches took.

@@ -3,12 +3,12 @@
 use super::output::{Lines, Output, line};
 use crate::store::audit::{self as books};
 pub use crate::store::audit::{Finding, Report, Totals};
+use crate::wire;
 use sqlx::PgPool;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Audits again and again, for the metrics that show drift: `redeemq_audit_broken`, the number of
-/// checks that do not hold, and `redeemq_audit_failing`, 1 while the books can't be asked.
+/// Audits again and again, for the metrics that show drift.
 pub async fn watch(pool: PgPool, every: Duration) {
     loop {
         match books::audit(&pool).await {
@@ -20,8 +20,12 @@ pub async fn watch(pool: PgPool, every: Duration) {
                         "the books do not balance: run `redeemq audit`"
                     );
                 }
+                let rows: i64 = broken.iter().map(|check| check.broken).sum();
+                metrics::gauge!("redeemq_audit_rows_broken").set(rows as f64);
                 metrics::gauge!("redeemq_audit_broken").set(broken.len() as f64);
                 metrics::gauge!("redeemq_audit_failing").set(0.0);
+                let now = wire::now().unix_timestamp() as f64;
+                metrics::gauge!("redeemq_audit_finished_timestamp_seconds").set(now);
             }
             Err(error) => {
                 tracing::warn!(%error, "the books can't be audited");

@@ -24,6 +24,7 @@ pub mod replies;
 pub mod settler;
 pub mod topology;
 
+use crate::gauges::{Gauges, pooled};
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::uri::AMQPUri;
@@ -182,6 +183,15 @@ pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool>
     config
         .create_pool(move || properties(name), Runtime::Tokio1)
         .map_err(|error| BrokerError::Pool(error.to_string()))
+}
+
+/// Has the use of a pool measured.
+pub fn measure(gauges: &Gauges, name: &'static str, pool: Pool) {
+    gauges.add(move || {
+        let status = pool.status();
+        let idle = status.available.min(status.size);
+        pooled(name, (status.size - idle) as f64, idle as f64, status.max_size as f64);
+    });
 }
 
 /// Runs a call to the broker under the time limit.

@@ -8,7 +8,7 @@ pub use super::question::Heard;
 
 use super::question::{ask, is_exchange, is_queue};
 use super::topology::{self, EXCHANGES, Exchange, Queue};
-use super::{Result, in_time, own};
+use super::{Result, own};
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
 };
@@ -41,19 +41,21 @@ pub async fn queue(connection: &Connection, wanted: &Queue) -> Result<Heard> {
     ask(connection, async move |channel| topology::declare_queue(&channel, wanted).await).await
 }
 
-/// How many messages wait in a queue that is there, and how many consumers it has.
+/// How many messages wait in a queue, and how many consumers it has; none when it is not there.
 ///
 /// # Errors
-/// When the broker is away, or the queue.
-pub async fn depth(connection: &Connection, queue: &str) -> Result<(u32, u32)> {
-    in_time("queue.declare", async {
-        let channel = connection.create_channel().await?;
+/// When the broker is away.
+pub async fn depth(connection: &Connection, queue: &str) -> Result<Option<(u32, u32)>> {
+    let mut depth = None;
+    let seen = &mut depth;
+    ask(connection, async move |channel: Channel| {
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
         let declared = channel.queue_declare(own(queue), passive, FieldTable::default()).await?;
-        channel.close(200, own("looked")).await?;
-        Ok((declared.message_count(), declared.consumer_count()))
+        *seen = Some((declared.message_count(), declared.consumer_count()));
+        Ok(())
     })
-    .await
+    .await?;
+    Ok(depth)
 }
 
 /// Something that the broker gives rights for, by name and whether or not it exists.

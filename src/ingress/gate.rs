@@ -5,6 +5,7 @@ use super::Settings;
 use super::keeper::{Keeper, Road, Waiting};
 use crate::broker;
 use crate::broker::message::Outgoing;
+use crate::gauges::Gauges;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
@@ -45,10 +46,13 @@ impl Gate {
     /// When the broker's URL can't be read.
     pub fn open(
         settings: &Settings,
+        gauges: &Gauges,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> broker::Result<Self> {
         let pool = broker::pool(&settings.amqp_url, "redeemq ingress: requests", PUBLISHERS)?;
+        broker::measure(gauges, "requests", pool.clone());
+        metrics::gauge!("redeemq_gates_open").set(0.0);
         let mut publishers = Vec::with_capacity(PUBLISHERS);
         for _ in 0..PUBLISHERS {
             let (waiting, receiver) = mpsc::channel(WAITING_MAX / PUBLISHERS);

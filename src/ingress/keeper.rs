@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{interval, sleep};
+use tokio::time::{Instant, interval, sleep};
 
 /// Most messages in a window.
 const WINDOW_MAX: usize = 256;
@@ -67,14 +67,17 @@ impl Keeper {
     /// Connects, publishes until that ends, and begins anew.
     pub async fn keep(mut self) {
         let mut pauses = Pauses::new();
+        let open = metrics::gauge!("redeemq_gates_open");
         loop {
             match refusing(&mut self.waiting, AWAY, self.road.connect()).await {
                 Ok(publisher) => {
                     tracing::info!("publishing");
                     pauses.reset();
                     self.is_open.store(true, Ordering::Relaxed);
+                    open.increment(1.0);
                     self.publish(&publisher).await;
                     self.is_open.store(false, Ordering::Relaxed);
+                    open.decrement(1.0);
                     refusing(&mut self.waiting, BLOCKED, unblocked(&publisher)).await;
                     publisher.discard();
                 }
@@ -91,6 +94,7 @@ impl Keeper {
     async fn publish(&mut self, publisher: &Publisher) {
         let mut window: Vec<Waiting> = Vec::with_capacity(WINDOW_MAX);
         let mut check = interval(CHECK_EVERY);
+        let confirms = metrics::histogram!("redeemq_confirm_seconds");
         loop {
             let taken = tokio::select! {
                 taken = self.waiting.recv_many(&mut window, WINDOW_MAX) => Some(taken),
@@ -108,8 +112,10 @@ impl Keeper {
                 Some(_) => {}
             }
             let messages: Vec<Outgoing> = window.iter().map(|w| w.message.clone()).collect();
+            let begun = Instant::now();
             match confirmed(publisher, &messages).await {
                 Ok(receipts) => {
+                    confirms.record(begun.elapsed().as_secs_f64());
                     for (waiting, receipt) in window.drain(..).zip(receipts) {
                         let _ = waiting.passed.send(passed(receipt));
                     }
@@ -117,7 +123,8 @@ impl Keeper {
                 Err(error) => {
                     let jobs = window.len();
                     tracing::warn!(%error, jobs, "a window was not confirmed: its callers are told that its fate is unknown");
-                    metrics::counter!("redeemq_confirms_unknown_total").increment(jobs as u64);
+                    metrics::counter!("redeemq_confirms_unknown_total", "of" => "requests")
+                        .increment(jobs as u64);
                     return answer_all(&mut window, Passed::Unknown);
                 }
             }
@@ -145,9 +152,15 @@ async fn refusing<T>(
 /// Waits for the end of a block on the connection that was told of it. A new one would be told only
 /// after it has published, so each would let a window in whose fate nobody knows.
 async fn unblocked(publisher: &Publisher) {
+    if !publisher.is_blocked() {
+        return;
+    }
+    let begun = Instant::now();
     while publisher.is_blocked() && publisher.is_usable() {
         sleep(CHECK_EVERY).await;
     }
+    metrics::histogram!("redeemq_broker_blocked_seconds", "part" => "ingress")
+        .record(begun.elapsed().as_secs_f64());
 }
 
 /// Publishes a window, for as long as the broker shows signs of life: it may be slow, but it may not
@@ -168,13 +181,15 @@ async fn confirmed(publisher: &Publisher, messages: &[Outgoing]) -> broker::Resu
 }
 
 fn passed(receipt: Receipt) -> Passed {
-    match receipt {
-        Receipt::Confirmed => Passed::Confirmed,
-        Receipt::Returned => Passed::Refused("no queue takes requests"),
-        Receipt::Refused => Passed::Refused("the request queue is full"),
-        Receipt::TooLarge => Passed::Refused("the broker takes no message of this size"),
-        Receipt::Unconfirmed => Passed::Unknown,
-    }
+    let (why, words) = match receipt {
+        Receipt::Confirmed => return Passed::Confirmed,
+        Receipt::Unconfirmed => return Passed::Unknown,
+        Receipt::Returned => ("unrouted", "no queue takes requests"),
+        Receipt::Refused => ("full", "the request queue is full"),
+        Receipt::TooLarge => ("too_large", "the broker takes no message of this size"),
+    };
+    metrics::counter!("redeemq_requests_returned_total", "why" => why).increment(1);
+    Passed::Refused(words)
 }
 
 fn answer_all(window: &mut Vec<Waiting>, passed: Passed) {

@@ -22,8 +22,10 @@ pub mod routes;
 pub mod tokens;
 
 use crate::domain::code::Code;
+use crate::gauges::Gauges;
 use crate::secrets::Secrets;
 use crate::server::{self, Bounds};
+use crate::store;
 use answers::Refused;
 use axum::Router;
 use axum::http::HeaderMap;
@@ -142,17 +144,19 @@ pub async fn run(
     settings: Settings,
     secrets: Secrets,
     store: PgPool,
+    gauges: Gauges,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.http_addr).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_HTTP_ADDR: can't listen on {}: {error}", settings.http_addr)
     })?;
     tokio::task::spawn_blocking(hashing::prepare).await??;
+    store::measure(&gauges, "ingress_database", store.clone());
     let tasks = TaskTracker::new();
     // The ways to the broker outlive the server: what was taken is still answered.
     let closing = CancellationToken::new();
     let front = Arc::new(Front {
-        gate: Gate::open(&settings, &tasks, &closing)?,
+        gate: Gate::open(&settings, &gauges, &tasks, &closing)?,
         replies: Replies::open(&settings.amqp_url, &tasks, &closing),
         tokens: Tokens::watch(store.clone(), secrets.clone(), &tasks, &closing),
         limits: Arc::new(Limits::new(&settings.limits)),

@@ -23,9 +23,11 @@ pub mod load;
 pub mod lock;
 pub mod persist;
 pub mod pools;
+pub mod watched;
 
 pub use error::{Fault, Result, StoreError};
 
+use crate::gauges::{Gauges, pooled};
 use crate::secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
@@ -110,6 +112,14 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
         })
         .after_release(|db, _| Box::pin(answers(db)))
         .connect_lazy_with(options))
+}
+
+/// Has the use of a pool measured.
+pub fn measure(gauges: &Gauges, name: &'static str, pool: PgPool) {
+    gauges.add(move || {
+        let (open, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
+        pooled(name, (open - idle).max(0.0), idle, f64::from(pool.options().get_max_connections()));
+    });
 }
 
 /// Whether a session that comes back still answers. The pool asks as well, but would wait for ever and

@@ -9,7 +9,9 @@ use crate::store::persist::Entry;
 use crate::store::{self, StoreError};
 use crate::wire::answer;
 use sqlx::{Connection as _, PgConnection};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use time::OffsetDateTime;
 
 /// What a job's caller is told.
@@ -18,10 +20,17 @@ pub struct Answer {
     /// The result message.
     #[debug("***")]
     pub body: Arc<str>,
-    /// Whether it had been decided before.
-    pub is_replayed: bool,
+    /// When it was decided, if that was just now; else it is a repeat.
+    pub decided_at: Option<Instant>,
     /// Whether something changed hands just now: more than a stored refusal.
     pub is_effective: bool,
+}
+
+impl Answer {
+    /// Whether it had been decided before.
+    pub fn is_replayed(&self) -> bool {
+        self.decided_at.is_none()
+    }
 }
 
 /// Tries once. Whatever goes wrong, nothing has changed; whether a commit that was not answered
@@ -43,25 +52,45 @@ async fn in_transaction(
     context: &Context,
     jobs: &[Job],
 ) -> Result<Vec<Answer>, StoreError> {
+    let mut steps = Steps::begin();
     let mut db = db.begin().await?;
     let mut state = store::load::load(&mut db, jobs).await?;
     crash::point(Point::AfterLoad);
+    steps.done("load");
 
-    let rules = context.rules();
+    let (rules, decided_at) = (context.rules(), Instant::now());
     let (verdicts, changes) = decide(jobs, &mut state, &rules);
     crash::point(Point::AfterDecide);
 
     let bodies = render(jobs, &verdicts, rules.now);
     let entries = entries(jobs, &verdicts, &bodies);
+    steps.done("decide");
     store::persist::persist(&mut db, &entries, &changes, &state, rules.now).await?;
     crash::point(Point::BeforeCommit);
+    steps.done("persist");
     db.commit().await?;
     crash::point(Point::AfterCommit);
+    steps.done("commit");
 
-    for entry in &entries {
-        count(entry.job, entry.outcome, rules.now);
+    count(&entries, rules.now);
+    count_repeats(&verdicts);
+    Ok(answers(jobs, &verdicts, &bodies, rules.now, decided_at))
+}
+
+/// How long each step took.
+struct Steps(Instant);
+
+impl Steps {
+    fn begin() -> Self {
+        Self(Instant::now())
     }
-    Ok(answers(jobs, &verdicts, &bodies, rules.now))
+
+    fn done(&mut self, step: &'static str) {
+        let now = Instant::now();
+        let took = now.duration_since(self.0).as_secs_f64();
+        metrics::histogram!("redeemq_step_seconds", "step" => step).record(took);
+        self.0 = now;
+    }
 }
 
 /// The result of each job that was decided just now.
@@ -92,6 +121,7 @@ fn answers(
     verdicts: &[Verdict],
     bodies: &[Option<Arc<str>>],
     now: OffsetDateTime,
+    decided_at: Instant,
 ) -> Vec<Answer> {
     let body = |place: usize, job: &Job, verdict: &Verdict| match verdict {
         Verdict::Decided(_) => bodies[place].clone().unwrap_or_default(),
@@ -106,16 +136,36 @@ fn answers(
     };
     let answer = |(place, (job, verdict)): (usize, (&Job, &Verdict))| Answer {
         body: body(place, job, verdict),
-        is_replayed: !matches!(verdict, Verdict::Decided(_)),
+        decided_at: matches!(verdict, Verdict::Decided(_)).then_some(decided_at),
         is_effective: matches!(verdict, Verdict::Decided(Outcome::Granted(_) | Outcome::Verified)),
     };
     jobs.iter().zip(verdicts).enumerate().map(answer).collect()
 }
 
-fn count(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) {
-    let (operation, code) = (job.operation.as_str(), outcome.code().as_str());
-    metrics::counter!("redeemq_decided_total", "operation" => operation, "code" => code)
-        .increment(1);
-    let waited = (decided_at - job.accepted_at).as_seconds_f64().max(0.0);
-    metrics::histogram!("redeemq_accepted_to_decided_seconds").record(waited);
+/// Summed first, for a batch has many jobs and few kinds of decisions.
+fn count(entries: &[Entry<'_>], decided_at: OffsetDateTime) {
+    let waits = metrics::histogram!("redeemq_accepted_to_decided_seconds");
+    let mut decided: BTreeMap<(&'static str, &'static str), u64> = BTreeMap::new();
+    for Entry { job, outcome, .. } in entries {
+        let kind = (job.operation.as_str(), outcome.code().as_str());
+        *decided.entry(kind).or_default() += 1;
+        waits.record((decided_at - job.accepted_at).as_seconds_f64().max(0.0));
+    }
+    for ((operation, code), jobs) in decided {
+        metrics::counter!("redeemq_decided_total", "operation" => operation, "code" => code)
+            .increment(jobs);
+    }
+}
+
+fn count_repeats(verdicts: &[Verdict]) {
+    let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| is(verdict)).count();
+    count_duplicates("stored", count(|verdict| matches!(verdict, Verdict::Again(_))));
+    count_duplicates("3001", count(|verdict| matches!(verdict, Verdict::Reused(_))));
+}
+
+/// Jobs whose id was decided before: answered with what is stored, or refused for other content.
+pub fn count_duplicates(answer: &'static str, jobs: usize) {
+    if jobs > 0 {
+        metrics::counter!("redeemq_duplicates_total", "answer" => answer).increment(jobs as u64);
+    }
 }

@@ -11,6 +11,7 @@ use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use time::OffsetDateTime;
 
 /// Units that the jobs of one batch may ask for together: each may be a code to load and an event to
 /// publish.
@@ -59,11 +60,17 @@ impl Item {
         }
     }
 
+    /// When its job was accepted, if it is one that waits for a decision.
+    pub fn accepted_at(&self) -> Option<OffsetDateTime> {
+        self.job().map(|job| job.accepted_at)
+    }
+
     /// The answer to it, to be published.
     pub fn result(&self, answer: &Answer) -> Option<Parcel> {
         let (Asks::Job(job) | Asks::Overdue(job)) = &self.asks else { return None };
-        let letter = letters::result(&self.received, job, &answer.body, answer.is_replayed);
-        Some(Parcel { tag: self.received.tag, letter, is_dead: false })
+        let letter = letters::result(&self.received, job, &answer.body, answer.is_replayed());
+        let (tag, decided_at) = (self.received.tag, answer.decided_at);
+        Some(Parcel { tag, letter, decided_at, is_dead: false })
     }
 
     /// Seen before: whatever ended that attempt, it shall take no neighbour along.

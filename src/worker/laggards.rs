@@ -1,9 +1,10 @@
 //! Messages to silent routes, beside all others: see [`trials`](super::trials) for what becomes of them.
 
-use super::parcel;
+use super::parcel::{self, Parcel};
 use super::silent::SilentRoutes;
 use super::trials::Keeper;
 use crate::broker::alone::Alone;
+use crate::broker::letters::Letter;
 use crate::broker::message::{Outgoing, Receipt};
 use crate::broker::settler::Settler;
 use crate::broker::{BrokerError, Result};
@@ -19,20 +20,33 @@ pub struct Laggard {
     pub message: Outgoing,
     /// The delivery that waits for it; none for a copy, for which nothing waits.
     pub tag: Option<u64>,
+    decided_at: Option<std::time::Instant>,
     pub(super) since: Instant,
 }
 
 impl Laggard {
-    /// Whose time begins now.
-    pub fn new(message: Outgoing, tag: Option<u64>) -> Self {
-        Self { message, tag, since: Instant::now() }
+    /// A result, whose time begins now.
+    pub fn of(parcel: Parcel) -> Self {
+        let Parcel { tag, letter, decided_at, .. } = parcel;
+        Self { message: letter.main, tag: Some(tag), decided_at, since: Instant::now() }
+    }
+
+    /// A copy, likewise.
+    pub fn copy(message: Outgoing) -> Self {
+        Self { message, tag: None, decided_at: None, since: Instant::now() }
+    }
+
+    /// To be published as usual: the result that this delivery waits for.
+    pub(super) fn into_parcel(self, tag: u64) -> Parcel {
+        let letter = Letter { main: self.message, copies: Vec::new() };
+        Parcel { tag, letter, decided_at: self.decided_at, is_dead: false }
     }
 
     /// It has waited long enough, or its fate is known.
     pub(super) fn count(&self, receipt: Receipt) {
         match self.tag {
-            Some(_) => parcel::count_result(receipt),
-            None => parcel::count_copy(receipt),
+            Some(_) => parcel::count_result(receipt, self.decided_at),
+            None => parcel::count_copies([receipt]),
         }
     }
 }

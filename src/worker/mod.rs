@@ -13,6 +13,7 @@
 //! waits for queues that confirm nothing; any other fault of the broker ends the [`lane`]'s session, and a
 //! new one begins with new connections.
 
+pub mod age;
 pub mod attempt;
 pub mod batch;
 pub mod dubious;
@@ -23,6 +24,7 @@ pub mod parts;
 pub mod process;
 pub mod publish;
 pub mod silent;
+pub mod stock;
 pub mod suspects;
 pub mod trials;
 pub mod undertaker;
@@ -32,8 +34,10 @@ use crate::broker::lanes::{self, LANES_MAX, Source};
 use crate::broker::message::Bound;
 use crate::broker::{self, BrokerError};
 use crate::domain::decide::Rules;
+use crate::gauges::Gauges;
 use crate::retry::Pauses;
-use crate::wire;
+use crate::{store, wire};
+use age::{Ages, Hand};
 use secrecy::SecretString;
 use silent::SilentRoutes;
 use sqlx::PgPool;
@@ -63,6 +67,8 @@ pub struct Settings {
     pub lanes: Option<u16>,
     /// Jobs accepted longer ago are refused.
     pub age_max: Option<Duration>,
+    /// How often the stock of watched goods is looked up, if at all.
+    pub look_every: Option<std::time::Duration>,
 }
 
 /// What every step of a lane needs.
@@ -80,6 +86,8 @@ pub struct Context {
     pub bound: Bound,
     /// Where results are not confirmed.
     pub silent: Arc<SilentRoutes>,
+    /// What the lane has in hand.
+    pub hand: Arc<Hand>,
 }
 
 impl Context {
@@ -93,17 +101,31 @@ impl Context {
 ///
 /// # Errors
 /// When the broker's URL can't be read. Outages are waited for.
-pub async fn run(settings: Settings, store: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    settings: Settings,
+    store: PgPool,
+    gauges: Gauges,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", PUBLISHERS_MAX)?;
-    let (bound, silent) = (Bound::default(), Arc::default());
-    let common = Context { source: Source::Common, settings, store, publishers, bound, silent };
+    broker::measure(&gauges, "results", publishers.clone());
+    store::measure(&gauges, "worker_database", store.clone());
+    if let Some(every) = settings.look_every {
+        let watching = stock::watch(store.clone(), every);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(watching));
+    }
+    metrics::gauge!("redeemq_routes_silent").set(0.0);
+    let (bound, silent, ages) = (Bound::default(), Arc::default(), Ages::measured_by(&gauges));
+    let (source, hand) = (Source::Common, ages.hand());
+    let common = Context { source, settings, store, publishers, bound, silent, hand };
     let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
         return Ok(());
     };
     let mut running = JoinSet::new();
     let numbered = (1..=lanes?).map(Source::Lane);
     for source in std::iter::once(Source::Common).chain(numbered) {
-        let context = Arc::new(Context { source, ..common.clone() });
+        let hand = ages.hand();
+        let context = Arc::new(Context { source, hand, ..common.clone() });
         running.spawn(lane::supervise(context, stop.clone()));
     }
     running.join_all().await;

@@ -3,6 +3,8 @@
 use super::laggards::Laggard;
 use crate::broker::letters::Letter;
 use crate::broker::message::{Outgoing, Receipt};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The messages that must be confirmed before a delivery is acknowledged.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub struct Parcel {
     pub tag: u64,
     /// Its messages; copies get one try.
     pub letter: Letter,
+    /// When it was decided, unless that was before this delivery.
+    pub decided_at: Option<Instant>,
     /// Whether it is a dead letter, which must arrive, however long it takes.
     pub is_dead: bool,
 }
@@ -37,40 +41,78 @@ impl Window {
     pub(super) fn add_back(&mut self, laggards: Vec<Laggard>) {
         for laggard in laggards {
             match laggard.tag {
-                Some(tag) => {
-                    let letter = Letter { main: laggard.message, copies: Vec::new() };
-                    self.add(vec![Parcel { tag, letter, is_dead: false }]);
-                }
+                Some(tag) => self.add(vec![laggard.into_parcel(tag)]),
                 None => self.copies.push(laggard.message),
             }
         }
     }
 }
 
-/// What became of a result.
-pub(super) fn count_result(receipt: Receipt) {
-    let outcome = match receipt {
-        Receipt::Returned => "unrouted",
-        Receipt::Refused => "refused",
-        Receipt::TooLarge => "too_large",
-        Receipt::Unconfirmed => "unconfirmed",
-        Receipt::Confirmed => "published",
-    };
-    metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(1);
+/// What became of results, summed before it is counted.
+#[derive(Default)]
+pub(super) struct Results {
+    outcomes: BTreeMap<&'static str, u64>,
+    /// Those of one batch were decided at one instant.
+    decided: BTreeMap<Instant, usize>,
 }
 
-/// What became of a copy.
-pub(super) fn count_copy(receipt: Receipt) {
-    let outcome = match receipt {
-        Receipt::Confirmed => "published",
-        Receipt::Returned => "gone",
-        Receipt::Refused | Receipt::TooLarge => "refused",
-        Receipt::Unconfirmed => "unconfirmed",
-    };
-    metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(1);
+impl Results {
+    /// A parcel that is settled.
+    pub(super) fn add(&mut self, receipt: Receipt, parcel: &Parcel) {
+        match (receipt, parcel.is_dead) {
+            (Receipt::Confirmed, true) => *self.outcomes.entry("dead").or_default() += 1,
+            (receipt, _) => self.add_result(receipt, parcel.decided_at),
+        }
+    }
+
+    fn add_result(&mut self, receipt: Receipt, decided_at: Option<Instant>) {
+        let outcome = match (receipt, decided_at) {
+            (Receipt::Returned, _) => "unrouted",
+            (Receipt::Refused, _) => "refused",
+            (Receipt::TooLarge, _) => "too_large",
+            (Receipt::Unconfirmed, _) => "unconfirmed",
+            (Receipt::Confirmed, None) => "replayed",
+            (Receipt::Confirmed, Some(_)) => "published",
+        };
+        *self.outcomes.entry(outcome).or_default() += 1;
+        // What no queue wanted was confirmed all the same.
+        if let (Receipt::Confirmed | Receipt::Returned, Some(at)) = (receipt, decided_at) {
+            *self.decided.entry(at).or_default() += 1;
+        }
+    }
+
+    /// Tells it.
+    pub(super) fn count(self) {
+        for (outcome, results) in self.outcomes {
+            metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(results);
+        }
+        let waits = metrics::histogram!("redeemq_decided_to_published_seconds");
+        for (at, results) in self.decided {
+            waits.record_many(at.elapsed().as_secs_f64(), results);
+        }
+    }
 }
 
-/// A dead letter is where it belongs.
-pub(super) fn count_dead() {
-    metrics::counter!("redeemq_results_total", "outcome" => "dead").increment(1);
+/// What became of one result.
+pub(super) fn count_result(receipt: Receipt, decided_at: Option<Instant>) {
+    let mut results = Results::default();
+    results.add_result(receipt, decided_at);
+    results.count();
+}
+
+/// What became of copies.
+pub(super) fn count_copies(receipts: impl IntoIterator<Item = Receipt>) {
+    let mut outcomes: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for receipt in receipts {
+        let outcome = match receipt {
+            Receipt::Confirmed => "published",
+            Receipt::Returned => "gone",
+            Receipt::Refused | Receipt::TooLarge => "refused",
+            Receipt::Unconfirmed => "unconfirmed",
+        };
+        *outcomes.entry(outcome).or_default() += 1;
+    }
+    for (outcome, copies) in outcomes {
+        metrics::counter!("redeemq_replies_total", "outcome" => outcome).increment(copies);
+    }
 }

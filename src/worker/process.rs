@@ -13,7 +13,7 @@
 //! alarm is better than an emptied queue.
 
 use super::Context;
-use super::attempt::{Answer, attempt};
+use super::attempt::{Answer, attempt, count_duplicates};
 use super::parts::{Part, Parts};
 use crate::domain::job::Job;
 use crate::retry::Pauses;
@@ -184,7 +184,8 @@ pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, Sto
     Ok(match standing {
         store::ledger::Standing::Decided(stored) => {
             let body = answer::again(job, &stored).into();
-            Some(Answer { body, is_replayed: true, is_effective: false })
+            count_duplicates("stored", 1);
+            Some(Answer { body, decided_at: None, is_effective: false })
         }
         store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
     })

@@ -7,7 +7,7 @@
 //! A dead letter has no such second home: it is tried until it is confirmed.
 
 use super::laggards::{Laggard, Laggards};
-use super::parcel::{Parcel, Tried, Window, count_copy, count_dead, count_result};
+use super::parcel::{Parcel, Results, Tried, Window, count_copies};
 use super::silent::SilentRoutes;
 use crate::broker::alone::Alone;
 use crate::broker::direct::DirectReplies;
@@ -18,7 +18,7 @@ use crate::broker::{BrokerError, Pool, Result, topology};
 use crate::crash::{self, Point};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -122,24 +122,28 @@ impl Post {
         // Apart and first: nothing that a reader does shall end a session over them.
         let (dead, parcels): (Vec<_>, Vec<_>) =
             parcels.into_iter().partition(|tried| tried.parcel.is_dead);
-        let of_dead = self.bury(&dead).await?;
+        let begun = Instant::now();
+        let of_dead = self.bury(&dead).await.inspect_err(|_| count_unknown(dead.len()))?;
         let mut outgoing: Vec<Outgoing> = Vec::with_capacity(parcels.len() + copies.len());
         outgoing.extend(parcels.iter().map(|tried| tried.parcel.letter.main.clone()));
         let (direct_replies, copies): (Vec<_>, Vec<_>) =
             copies.into_iter().partition(Outgoing::is_direct_reply);
         outgoing.extend(copies);
-        let mut receipts = self.publisher.offer(&outgoing, true).await?;
+        let offered = self.publisher.offer(&outgoing, true).await;
+        let mut receipts = offered.inspect_err(|_| count_unknown(outgoing.len()))?;
+        let took = begun.elapsed().as_secs_f64();
+        metrics::histogram!("redeemq_step_seconds", "step" => "publish").record(took);
         let unconfirmed = self.suspect(&outgoing, &receipts);
         let of_copies = receipts.split_off(parcels.len());
         let copies = outgoing.into_iter().skip(parcels.len());
         let mut laggards: Vec<Laggard> = Vec::new();
-        for (copy, receipt) in copies.zip(of_copies) {
-            match receipt {
-                Receipt::Unconfirmed => laggards.push(Laggard::new(copy, None)),
-                receipt => count_copy(receipt),
+        for (copy, receipt) in copies.zip(&of_copies) {
+            if *receipt == Receipt::Unconfirmed {
+                laggards.push(Laggard::copy(copy));
             }
         }
-        self.direct.send(&direct_replies).await.into_iter().for_each(count_copy);
+        count_copies(of_copies.into_iter().filter(|receipt| *receipt != Receipt::Unconfirmed));
+        count_copies(self.direct.send(&direct_replies).await);
         let judged = parcels.into_iter().zip(receipts);
         let judged = dead.into_iter().zip(of_dead).chain(judged);
         let settled = self.judge(judged, refused, &mut laggards)?;
@@ -169,16 +173,16 @@ impl Post {
         let (mut loud, mut aside) = (Vec::with_capacity(parcels.len()), Vec::new());
         for mut tried in parcels {
             copies.append(&mut tried.parcel.letter.copies);
-            let Parcel { tag, letter, is_dead } = &tried.parcel;
+            let Parcel { letter, is_dead, .. } = &tried.parcel;
             if !is_dead && self.silent.contains(&letter.main.route()) {
-                aside.push(Laggard::new(letter.main.clone(), Some(*tag)));
+                aside.push(Laggard::of(tried.parcel));
             } else {
                 loud.push(tried);
             }
         }
         let is_silent = |copy: &Outgoing| self.silent.contains(&copy.route());
         let (silent, copies): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_silent);
-        aside.extend(silent.into_iter().map(|copy| Laggard::new(copy, None)));
+        aside.extend(silent.into_iter().map(Laggard::copy));
         self.laggards.take(aside);
         Window { parcels: loud, copies }
     }
@@ -204,7 +208,7 @@ impl Post {
         for tried in refused.iter() {
             *held.entry(tried.parcel.letter.main.routing_key.clone()).or_default() += 1;
         }
-        let mut settled = Vec::new();
+        let (mut settled, mut results) = (Vec::new(), Results::default());
         for (mut tried, receipt) in parcels {
             let Parcel { tag, is_dead, .. } = tried.parcel;
             let route = &tried.parcel.letter.main.routing_key;
@@ -223,19 +227,20 @@ impl Post {
                     tried.tries += 1;
                     refused.push(tried);
                 }
-                Receipt::Unconfirmed => {
-                    laggards.push(Laggard::new(tried.parcel.letter.main, Some(tag)));
-                }
+                Receipt::Unconfirmed => laggards.push(Laggard::of(tried.parcel)),
                 receipt => {
-                    if is_dead {
-                        count_dead();
-                    } else {
-                        count_result(receipt);
-                    }
+                    results.add(receipt, &tried.parcel);
                     settled.push(tag);
                 }
             }
         }
+        results.count();
         Ok(settled)
     }
+}
+
+/// Messages that the broker may have or not: they are published again.
+fn count_unknown(messages: usize) {
+    metrics::counter!("redeemq_confirms_unknown_total", "of" => "results")
+        .increment(messages as u64);
 }

@@ -5,6 +5,7 @@
 use super::batch::Item;
 use std::collections::VecDeque;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until};
 
 /// How long suspects wait for another job to prove them guilty, or for the database.
@@ -30,6 +31,11 @@ impl Suspects {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// When the oldest of their jobs was accepted.
+    pub fn oldest(&self) -> Option<OffsetDateTime> {
+        self.items.iter().filter_map(Item::accepted_at).min()
     }
 
     /// How many there are.

@@ -103,7 +103,7 @@ impl Undertaker {
         metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         tracing::warn!(kind, reason, "a message goes to the dead queue");
         let letter = letters::dead(&item.received, known.as_ref(), reason);
-        Ok(Parcel { tag: item.received.tag, letter, is_dead: true })
+        Ok(Parcel { tag: item.received.tag, letter, decided_at: None, is_dead: true })
     }
 
     async fn note(&mut self, known: &Known, reason: &str) -> bool {

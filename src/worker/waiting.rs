@@ -12,6 +12,7 @@ use crate::store;
 use crate::store::held::{self, Held, Need};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ struct Room {
     number: u64,
     held: Held,
     items: VecDeque<Item>,
+    /// When the first of them was accepted, or the first of those that are in the database.
+    oldest: Option<OffsetDateTime>,
     /// How many of its jobs are in the database.
     tried: usize,
     pauses: Pauses,
@@ -42,6 +45,11 @@ impl Waiting {
     /// How many jobs wait here, those that are being tried included.
     pub fn len(&self) -> usize {
         self.rooms.iter().map(|room| room.items.len() + room.tried).sum()
+    }
+
+    /// When the oldest job here was accepted, by those that stand in front.
+    pub fn oldest(&self) -> Option<OffsetDateTime> {
+        self.rooms.iter().filter_map(|room| room.oldest).min()
     }
 
     /// Whether nobody waits, and nothing is being tried.
@@ -71,6 +79,7 @@ impl Waiting {
         self.rooms.push(Room {
             number: self.next_number,
             held: Arc::clone(held),
+            oldest: item.accepted_at(),
             items: VecDeque::from([item]),
             tried: 0,
             pauses: Pauses::new(),
@@ -149,6 +158,7 @@ impl Waiting {
             room.due = Instant::now() + room.pauses.draw();
         }
         kept.append(&mut room.items);
+        room.oldest = kept.front().and_then(Item::accepted_at);
         room.items = kept;
         if !room.items.is_empty() {
             self.rooms.push(room);

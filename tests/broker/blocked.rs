@@ -78,6 +78,15 @@ async fn a_blocked_broker_costs_time_and_nothing_else() {
     told.assert_back("deciding", deciding);
     assert_done(&caller, &job).await;
 
+    for (process, part) in [(&ingress, "ingress"), (&worker, "worker")] {
+        eventually("the time of the alarm is told", async || {
+            let labels = format!("part=\"{part}\"");
+            let told = process.metric("redeemq_broker_blocked_seconds_sum", &labels).await;
+            told > ALARM.as_secs_f64() / 2.0
+        })
+        .await;
+    }
+
     // No session was lost over it, so each is told once.
     let mut tally = Tally::of(&later);
     tally.read(&mut results, 0).await;

@@ -161,5 +161,9 @@ async fn a_worker_that_audits_shows_a_drift_as_a_metric() {
     sqlx::query("update goods set granted = 1").execute(&site.store).await.expect("tampered");
     eventually("the drift shows", async || worker.metric("redeemq_audit_broken", "").await > 0.0)
         .await;
+    assert!(worker.metric("redeemq_audit_rows_broken", "").await >= 1.0);
+    let finished = worker.metric("redeemq_audit_finished_timestamp_seconds", "").await;
+    let age = redeemq::wire::now().unix_timestamp() as f64 - finished;
+    assert!((0.0..60.0).contains(&age), "{finished}");
     site.close().await;
 }

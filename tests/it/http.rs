@@ -167,5 +167,8 @@ async fn a_process_says_whether_it_lives_is_ready_and_what_it_counts() {
     assert_eq!(caller.get("/metrics").await.said().0, 404, "metrics are not for callers");
     assert_eq!(process.metric("redeemq_accepted_total", "operation=\"goods\"").await, 1.0);
     assert_eq!(process.metric("redeemq_decided_total", "code=\"0501\"").await, 1.0);
+    assert_eq!(process.metric("redeemq_confirm_seconds_count", "").await, 1.0);
+    assert_eq!(caller.post("/Redeem/goods", &json!({})).await.said(), (400, "0903"));
+    assert_eq!(process.metric("redeemq_refused_total", "code=\"0903\"").await, 1.0);
     site.close().await;
 }

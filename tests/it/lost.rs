@@ -97,6 +97,8 @@ async fn a_result_that_the_broker_does_not_take_is_published_when_it_does() {
     let reply = replies.next().await;
     assert_eq!((reply.message_id.clone(), reply.is_replayed), (request.job_id(), true));
     assert_eq!(worker.metric("redeemq_sessions_lost_total", "").await, 1.0);
+    let unknown = worker.metric("redeemq_confirms_unknown_total", "of=\"results\"").await;
+    assert_eq!(unknown, 2.0, "the result and its copy");
     assert_eq!(site.number("select granted from goods where goods_id = 'mug'").await, 1);
     site.close().await;
 }

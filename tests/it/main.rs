@@ -32,6 +32,7 @@ mod leaks;
 mod least;
 mod limits;
 mod lost;
+mod metrics;
 mod once;
 mod operations;
 mod outages;

@@ -1,7 +1,7 @@
 //! P2: never twice. However often a job comes, its effect happens at most once, and every answer
 //! is the same.
 
-use crate::harness::{Bench, Request, Role, Site};
+use crate::harness::{Bench, Request, Role, Site, eventually};
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::Executor as _;
@@ -31,7 +31,7 @@ async fn thirty_two_posts_with_one_key_are_one_job_with_one_answer() {
 async fn two_deliveries_of_one_job_are_answered_with_equal_bytes_and_the_second_says_so() {
     let site = Site::with_clients().await;
     site.goods("acme", MUG);
-    let _process = site.serve().await;
+    let process = site.serve().await;
     let bench = Bench::open(&site.amqp_url).await;
     let mut results = bench.results("acme.#").await;
     let request =
@@ -45,6 +45,12 @@ async fn two_deliveries_of_one_job_are_answered_with_equal_bytes_and_the_second_
     assert_eq!(both[0].json["error_code"], "0000");
     assert_eq!(both[0].message_id, request.job_id());
     assert_eq!((both[0].is_replayed, both[1].is_replayed), (false, true));
+    eventually("both are counted", async || {
+        process.metric("redeemq_results_total", "outcome=\"replayed\"").await == 1.0
+    })
+    .await;
+    assert_eq!(process.metric("redeemq_results_total", "outcome=\"published\"").await, 1.0);
+    assert_eq!(process.metric("redeemq_duplicates_total", "answer=\"stored\"").await, 1.0);
     assert_eq!(site.number("select granted from goods").await, 1);
     site.close().await;
 }

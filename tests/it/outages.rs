@@ -88,6 +88,9 @@ async fn while_the_broker_is_away_callers_are_told_at_once_and_what_is_decided_s
     }
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     eventually("it is not ready", async || caller.get("/readyz").await.status == 503).await;
+    let counted = process.metric("redeemq_confirms_unknown_total", "of=\"requests\"").await;
+    assert_eq!(counted, unknown as f64);
+    assert_eq!(process.metric("redeemq_gates_open", "").await, 0.0);
     assert_done(&caller, &before).await;
 
     line.mend();
@@ -118,6 +121,10 @@ async fn a_process_that_starts_without_its_servers_comes_up_when_they_do() {
     assert_unavailable(&caller.get("/readyz").await);
     assert_unavailable(&caller.post("/Redeem/goods", &mug()).await);
     assert_unavailable(&auth(&caller).await);
+    eventually("an old snapshot of the clients is told as such", async || {
+        process.metric("redeemq_clients_snapshot_failing", "").await == 1.0
+    })
+    .await;
 
     broker.mend();
     eventually("it is ready", async || caller.get("/readyz").await.status == 200).await;
@@ -131,6 +138,10 @@ async fn a_process_that_starts_without_its_servers_comes_up_when_they_do() {
     })
     .await;
     assert_done(&caller, &answer.job_id()).await;
+    eventually("the snapshot is new again", async || {
+        process.metric("redeemq_clients_snapshot_failing", "").await == 0.0
+    })
+    .await;
     site.close().await;
 }
 
@@ -161,6 +172,8 @@ async fn a_full_queue_is_told_as_such_and_every_202_is_in_it() {
         }
     }
     assert!(!queued.is_empty() && refused > 0, "{} queued, {refused} refused", queued.len());
+    let returned = process.metric("redeemq_requests_returned_total", "why=\"full\"").await;
+    assert_eq!(returned, f64::from(refused));
     let depth = async || bench.depth("redeem.requests").await as usize;
     eventually("every 202 is in the queue", async || depth().await >= queued.len()).await;
     assert_eq!(depth().await, queued.len());

@@ -50,5 +50,14 @@ async fn a_lone_job_waits_for_no_company() {
     took.sort_unstable();
     assert!(took[10] < Duration::from_millis(100), "{took:?}");
     assert_eq!(worker.metric("redeemq_batch_jobs_count", "").await, 21.0);
+    assert_eq!(worker.metric("redeemq_batch_seconds_count", "").await, 21.0);
+    for step in ["load", "decide", "persist", "commit", "publish"] {
+        let labels = format!("step=\"{step}\"");
+        assert_eq!(worker.metric("redeemq_step_seconds_count", &labels).await, 21.0, "{step}");
+    }
+    let published = worker.metric("redeemq_decided_to_published_seconds_count", "").await;
+    assert_eq!(published, 21.0);
+    let decided = worker.metric("redeemq_accepted_to_decided_seconds_count", "").await;
+    assert_eq!(decided, 21.0);
     site.close().await;
 }

@@ -137,7 +137,9 @@ async fn more(
 async fn depths(examined: &mut Examination, connection: &Connection) -> Result<()> {
     for queue in lanes::wanted_queues(connection, 0).await? {
         let queue = queue.name;
-        let Ok((messages, consumers)) = probe::depth(connection, &queue).await else { continue };
+        let Ok(Some((messages, consumers))) = probe::depth(connection, &queue).await else {
+            continue;
+        };
         if queue != DEAD && messages > 0 && consumers == 0 {
             let what = format!("{messages} jobs wait in {queue}, and nobody takes them");
             examined.warning(what, "Start a worker");

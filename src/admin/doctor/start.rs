@@ -14,7 +14,7 @@ use anyhow::bail;
 /// # Errors
 /// Whatever is fatal, with what to do about it.
 pub async fn examine(settings: &Settings) -> anyhow::Result<()> {
-    metrics::gauge!("redeemq_lanes_consuming").set(0.0);
+    metrics::gauge!("redeemq_lanes_consuming", "lane" => "common").set(0.0);
     let broker =
         until_fit(Server::Broker, async move || match broker::examine_for_start(settings).await {
             Err(error @ BrokerError::Url(_)) => Err(error.into()),

@@ -6,6 +6,7 @@ use super::sheet::{Columns, Header, Row, Sheet};
 use super::{Import, field};
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
+use crate::admin::{success, watch};
 use crate::domain::id::Id;
 use crate::store::imports::Chunk;
 use crate::store::imports::goods::{self, Line, StagedGoods};
@@ -49,6 +50,26 @@ pub enum GoodsCommand {
         /// The file
         file: PathBuf,
     },
+    /// Show the stock of goods as a metric from now on; for campaigns, at most 100 at a time
+    Watch {
+        /// Whose
+        #[command(flatten)]
+        owner: Owner,
+        /// The goods
+        #[arg(required = true, value_parser = Id::parse)]
+        goods_id: Vec<Id>,
+    },
+    /// Show it no longer
+    Unwatch {
+        /// Whose
+        #[command(flatten)]
+        owner: Owner,
+        /// The goods
+        #[arg(required = true, value_parser = Id::parse)]
+        goods_id: Vec<Id>,
+    },
+    /// List what is watched, with its stock
+    Watched,
 }
 
 /// Whose goods, and what the file says of them.
@@ -62,7 +83,16 @@ pub(in crate::admin) async fn run(
     pool: &PgPool,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let GoodsCommand::Import { owner, file } = command;
+    let (owner, file) = match command {
+        GoodsCommand::Import { owner, file } => (owner, file),
+        GoodsCommand::Watch { owner, goods_id } => {
+            return watch::watch(&owner, &goods_id, pool, output).await.map(success);
+        }
+        GoodsCommand::Unwatch { owner, goods_id } => {
+            return watch::unwatch(&owner, &goods_id, pool, output).await.map(success);
+        }
+        GoodsCommand::Watched => return watch::list(pool, output).await.map(success),
+    };
     let sheet = Sheet::open(&file, COLUMNS)?;
     owner.must_exist(pool).await?;
     let header = sheet.header().clone();

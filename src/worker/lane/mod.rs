@@ -1,6 +1,8 @@
 //! One lane: a consumer, the database, a publisher, and the supervisor that begins anew.
 
+mod batches;
 mod begin;
+mod signs;
 
 use crate::broker::consumer::Consumer;
 use crate::broker::lanes::Source;
@@ -8,14 +10,14 @@ use crate::broker::publisher::Pressure;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use crate::worker::Context;
-use crate::worker::batch::{Asks, Gatherer, Item};
+use crate::worker::batch::Gatherer;
 use crate::worker::parcel::Parcel;
-use crate::worker::process::{self, Processed};
 use crate::worker::publish::Post;
 use crate::worker::suspects::Suspects;
 use crate::worker::undertaker::Undertaker;
 use crate::worker::waiting::Waiting;
 use begin::Ahead;
+use signs::{tell_aside, tell_consuming, tell_idle};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -32,8 +34,6 @@ const IDLE: Duration = Duration::from_millis(250);
 /// Most consumers that a lane opens on top of one another, each when all that was sent ahead to those
 /// before waits for rows that others hold.
 const CONSUMERS_MAX: usize = 10;
-/// How often a lane looks whether the broker takes results again.
-const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 /// After this time whatever ended the session before is not going to end this one.
 const GOES_WELL_AFTER: Duration = Duration::from_secs(5);
 /// The pause before what ended a session is charged alone: the broker bounds how often there is one.
@@ -43,7 +43,7 @@ const ONE_BY_ONE_PAUSE: Duration = Duration::from_millis(10);
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut pauses = Pauses::new();
     let mut start = Start::Usual;
-    tell_consuming(&context, false);
+    tell_idle(&context);
     while !stop.is_cancelled() {
         let begun = std::time::Instant::now();
         let error = match session(&context, start, &stop).await {
@@ -57,6 +57,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         tell_consuming(&context, false);
         tell_aside(&context, 0, 0);
+        context.hand.holds(std::iter::empty());
         let was_short = begun.elapsed() < GOES_WELL_AFTER;
         if !was_short {
             pauses.reset();
@@ -204,106 +205,5 @@ impl Lane {
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;
         taken.and(published)
-    }
-
-    /// One batch: decide what can be decided, and hand on what has to be published.
-    async fn process(&mut self, batch: Vec<Item>, stop: &CancellationToken) -> Result<()> {
-        if !self.unblocked(stop).await {
-            return Ok(());
-        }
-        self.undertaker.hopes_anew();
-        let mut parcels = Vec::with_capacity(batch.len());
-        let (mut jobs, mut items) = (Vec::new(), Vec::new());
-        for item in batch {
-            let Some(item) = self.waiting.admit(item) else { continue };
-            match &item.asks {
-                Asks::Job(job) => {
-                    jobs.push(job.clone());
-                    items.push(item);
-                }
-                Asks::Overdue(_) => match self.undertaker.last_word(item).await {
-                    Ok(parcel) => parcels.extend(parcel),
-                    Err(item) => self.suspects.wait(item),
-                },
-                Asks::Nothing(undecodable) => {
-                    let reason = undecodable.reason.clone();
-                    match self.undertaker.bury(item, "undecodable", &reason).await {
-                        Ok(parcel) => parcels.push(parcel),
-                        Err(item) => self.suspects.wait(item),
-                    }
-                }
-            }
-        }
-        let proof = self.suspects.proof;
-        let outcomes = process::process(&self.context, jobs, proof, stop).await;
-        self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
-        Ok(())
-    }
-
-    /// Waits while the broker takes no results; whether to go on then. What would be decided meanwhile
-    /// could not be told to anybody.
-    async fn unblocked(&self, stop: &CancellationToken) -> bool {
-        if !self.pressure.is_blocked() {
-            return true;
-        }
-        tracing::warn!("the broker blocks publishers (memory or disk alarm): no batch is begun");
-        let blocked =
-            metrics::gauge!("redeemq_lane_blocked", "lane" => self.context.source.label());
-        blocked.set(1.0);
-        let unblocked = async {
-            while self.pressure.is_blocked() {
-                tokio::time::sleep(BLOCKED_CHECK).await;
-            }
-        };
-        let goes_on = tokio::select! {
-            () = unblocked => true,
-            () = self.sender.closed() => false,
-            () = stop.cancelled() => false,
-        };
-        blocked.set(0.0);
-        goes_on
-    }
-
-    /// Each job where its outcome leads it; answers and dead letters to the publisher.
-    async fn hand_on(&mut self, outcomes: Vec<(Item, Processed)>, mut parcels: Vec<Parcel>) {
-        for (item, outcome) in outcomes {
-            match outcome {
-                Processed::Answered(answer) => {
-                    self.suspects.proof |= answer.is_effective;
-                    if item.received.attempts == 0 {
-                        self.ahead.goes_well();
-                    }
-                    parcels.extend(item.result(&answer));
-                }
-                Processed::Poison(error) => {
-                    match self.undertaker.bury_poisoned(item, &error).await {
-                        Ok(parcel) => parcels.push(parcel),
-                        Err(item) => self.suspects.wait(item),
-                    }
-                }
-                Processed::Suspect(error) => {
-                    tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
-                    self.suspects.add(item);
-                }
-                Processed::Waits(held) => self.waiting.hold(item, &held),
-                Processed::Abandoned => {}
-            }
-        }
-        tell_aside(&self.context, self.waiting.len(), self.suspects.len());
-        if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
-            tracing::debug!("the publisher has ended; its error ends the session");
-        }
-    }
-}
-
-fn tell_consuming(context: &Context, consumes: bool) {
-    let lane = context.source.label();
-    metrics::gauge!("redeemq_lanes_consuming", "lane" => lane).set(f64::from(u8::from(consumes)));
-}
-
-fn tell_aside(context: &Context, held: usize, suspects: usize) {
-    for (why, jobs) in [("held", held), ("suspect", suspects)] {
-        let lane = context.source.label();
-        metrics::gauge!("redeemq_jobs_aside", "lane" => lane, "why" => why).set(jobs as f64);
     }
 }

@@ -125,7 +125,7 @@ async fn too_few_connections_are_told() {
     let site = Site::open().await;
     run(&site, "alter database DB connection limit 6").await;
     let said = doctor(&site);
-    said.assert("warning", &["only 6 connections to this database", "may open 12", "Raise"]);
+    said.assert("warning", &["only 6 connections to this database", "may open 13", "Raise"]);
     run(&site, "alter database DB connection limit -1").await;
     run(
         &site,
@@ -134,7 +134,7 @@ async fn too_few_connections_are_told() {
     .await;
     let url = as_user(&site.database_url, &site.name, "p");
     let said = ask(&site, &[("DATABASE_URL", &url)], &["--for", "worker"]);
-    said.assert("warning", &["only 3 connections of user", "may open 4", "Raise"]);
+    said.assert("warning", &["only 3 connections of user", "may open 5", "Raise"]);
     run(&site, "drop owned by DB; drop role DB").await;
     site.close().await;
 }

@@ -1,9 +1,15 @@
 //! What operators ask a process: is it alive, is it ready, what does it count.
 
+pub mod buckets;
+pub mod catalogue;
+pub mod queues;
+
+use crate::gauges::Gauges;
 use crate::server::{self, Bounds};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+use catalogue::Kind;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,20 +21,41 @@ const BOUNDS: Bounds =
     Bounds { name: "metrics", connections_max: 32, idle_max: Duration::from_secs(75) };
 /// Without it histograms grow without bound.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-/// From one millisecond to a minute.
-const SECONDS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
-const JOBS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 350.0, 500.0];
 
-/// Installs the recorder that all metrics of the process go to.
-///
-/// # Errors
-/// When one is installed already.
-pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    Ok(PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_jobs".to_owned()), &JOBS)?
-        .install_recorder()?)
+/// All that the process counts and measures.
+pub struct Metrics {
+    recorder: PrometheusHandle,
+    gauges: Gauges,
+}
+
+impl Metrics {
+    /// Installs the recorder that all metrics of the process go to, and begins those of its parts.
+    ///
+    /// # Errors
+    /// When one is installed already.
+    pub fn install(gauges: Gauges, ingress: bool, worker: bool) -> anyhow::Result<Self> {
+        let mut builder = PrometheusBuilder::new();
+        for metric in catalogue::ALL {
+            if let Kind::Histogram(buckets) = metric.kind {
+                let name = Matcher::Full(metric.name.to_owned());
+                builder = builder.set_buckets_for_metric(name, buckets.bounds())?;
+            }
+        }
+        let recorder = builder.install_recorder()?;
+        for metric in catalogue::ALL.iter().filter(|metric| metric.is_of(ingress, worker)) {
+            metric.begin();
+        }
+        metrics::gauge!("redeemq_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        let process = metrics_process::Collector::default();
+        process.describe();
+        gauges.add(move || process.collect());
+        Ok(Self { recorder, gauges })
+    }
+
+    fn page(&self) -> String {
+        self.gauges.measure();
+        self.recorder.render()
+    }
 }
 
 /// Serves `/metrics` and `/livez` on an address of their own until told to stop.
@@ -37,14 +64,14 @@ pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
 /// When the address can't be bound.
 pub async fn run(
     address: SocketAddr,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_METRICS_ADDR: can't listen on {address}: {error}")
     })?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
-    let upkeep = metrics.clone();
+    let upkeep = metrics.recorder.clone();
     let ended = stop.clone();
     tokio::spawn(ended.run_until_cancelled_owned(async move {
         loop {
@@ -52,9 +79,10 @@ pub async fn run(
             upkeep.run_upkeep();
         }
     }));
+    let metrics = std::sync::Arc::new(metrics);
     let router = Router::new()
         .route("/livez", get(server::alive))
-        .route("/metrics", get(async move || metrics.render()));
+        .route("/metrics", get(async move || metrics.page()));
     let full = Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "full\n"));
     server::serve(listener, router, full, BOUNDS, stop).await;
     Ok(())

@@ -1,0 +1,73 @@
+//! `redeemq goods watch`, `unwatch` and `watched`: whose stock the workers show as a metric.
+
+use super::output::{Output, line};
+use super::owner::Owner;
+use crate::domain::id::Id;
+use crate::store::watched::{self, Stock, WATCHED_MAX};
+use anyhow::bail;
+use sqlx::PgPool;
+
+/// Watches goods from now on.
+///
+/// # Errors
+/// When one is not there, or too many would be watched: nothing is changed then.
+pub(super) async fn watch(
+    owner: &Owner,
+    goods: &[Id],
+    pool: &PgPool,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let rows = find(owner, goods, pool).await?;
+    let mut db = pool.begin().await?;
+    let watched = watched::add(&mut *db, &rows).await?;
+    if watched > WATCHED_MAX {
+        bail!(
+            "{watched} goods would be watched, and {WATCHED_MAX} may be, for each is several time series: end the watch over others with `redeemq goods unwatch`"
+        );
+    }
+    db.commit().await?;
+    list(pool, output).await
+}
+
+/// Watches them no longer.
+///
+/// # Errors
+/// When one is not there.
+pub(super) async fn unwatch(
+    owner: &Owner,
+    goods: &[Id],
+    pool: &PgPool,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let rows = find(owner, goods, pool).await?;
+    let mut db = pool.begin().await?;
+    watched::remove(&mut *db, &rows).await?;
+    db.commit().await?;
+    list(pool, output).await
+}
+
+async fn find(owner: &Owner, goods: &[Id], pool: &PgPool) -> anyhow::Result<Vec<i64>> {
+    owner.must_exist(pool).await?;
+    let ids: Vec<String> = goods.iter().map(Id::to_string).collect();
+    let found = watched::find(pool, &owner.scope(), owner.sponsor(), &ids).await?;
+    if let Some(missing) = ids.iter().find(|id| found.iter().all(|(found, _)| found != *id)) {
+        bail!("there are no goods `{missing}` of this owner: import them first");
+    }
+    Ok(found.into_iter().map(|(_, row)| row).collect())
+}
+
+/// All that is watched, with its stock.
+///
+/// # Errors
+/// When the database can't be asked.
+pub(super) async fn list(pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
+    output.result(&watched::stock(pool).await?, |all| {
+        let mut lines = vec![line(["OWNER", "GOODS", "GRANTED", "REMAINING"])];
+        lines.extend(all.iter().map(|stock| {
+            let Stock { owner, goods_id, granted, remaining } = stock;
+            let remaining = remaining.map_or("unlimited".to_owned(), |left| left.to_string());
+            line([owner, goods_id, &granted.to_string(), &remaining])
+        }));
+        lines
+    })
+}

@@ -1,0 +1,35 @@
+//! What is measured when somebody looks: the state of pools, the age of the oldest job, the process.
+//! Between two looks it costs nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+type Measure = Box<dyn Fn() + Send>;
+
+/// The measurements of a process.
+#[derive(Clone, Default)]
+pub struct Gauges(Arc<Mutex<Vec<Measure>>>);
+
+impl Gauges {
+    /// Has this done before each look at the metrics. It must be quick, and may not wait for anything.
+    pub fn add(&self, measure: impl Fn() + Send + 'static) {
+        self.all().push(Box::new(measure));
+    }
+
+    /// Measures all.
+    pub fn measure(&self) {
+        self.all().iter().for_each(|measure| measure());
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Measure>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The use of a pool of connections.
+pub fn pooled(pool: &'static str, used: f64, idle: f64, max: f64) {
+    for (state, connections) in [("used", used), ("idle", idle)] {
+        metrics::gauge!("redeemq_pool_connections", "pool" => pool, "state" => state)
+            .set(connections);
+    }
+    metrics::gauge!("redeemq_pool_connections_max", "pool" => pool).set(max);
+}
