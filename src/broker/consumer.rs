@@ -10,7 +10,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, B
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, Event};
 use secrecy::SecretString;
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -155,6 +155,14 @@ impl Consumer {
                 Poll::Ready(None | Some(None)) => Poll::Ready(Err(BrokerError::ConsumerEnded)),
             };
         }
+    }
+
+    /// The next delivery.
+    ///
+    /// # Errors
+    /// When the consumer is done for.
+    pub async fn next(&mut self) -> Result<Received> {
+        poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// Asks the broker for no more; what has arrived already can still be taken and settled.

@@ -3,6 +3,7 @@
 //! at the end would be charged again with each fault and never be tried.
 
 use super::{GOES_WELL_AFTER, IDLE, Lane, Start, tell_consuming};
+use crate::broker::consumer::Received;
 use crate::broker::lanes::Source;
 use crate::broker::{BrokerError, Result};
 use crate::worker::batch::Item;
@@ -107,21 +108,27 @@ impl Lane {
 
     /// One delivery of each queue, all the way to its settlement.
     async fn take_first(&mut self, stop: &CancellationToken) -> Result<Head> {
-        let settler = self.consumer.settler();
         let mut head = Head::Empty;
         for queue in self.consumer.queues().to_vec() {
             let Some(received) = self.consumer.first(&queue).await? else { continue };
             head = head.max(if received.attempts > 0 { Head::Repeated } else { Head::Fresh });
-            self.process(vec![Item::read(received)], stop).await?;
-            if self.suspects.is_empty() && self.waiting.is_empty() {
-                tokio::select! {
-                    () = settler.came_through() => {}
-                    () = self.sender.closed() => {}
-                    () = stop.cancelled() => {}
-                }
-            }
+            self.take_alone(received, stop).await?;
         }
         Ok(head)
+    }
+
+    /// One delivery, all the way to its settlement, unless it has to wait for something else.
+    async fn take_alone(&mut self, received: Received, stop: &CancellationToken) -> Result<()> {
+        let settler = self.consumer.settler();
+        self.process(vec![Item::read(received)], stop).await?;
+        if self.suspects.is_empty() && self.waiting.is_empty() {
+            tokio::select! {
+                () = settler.came_through() => {}
+                () = self.sender.closed() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
     }
 
     /// One by one for a lane, whose broker sends to its one consumer only: as many deliveries as had
@@ -129,8 +136,9 @@ impl Lane {
     async fn take_singly(&mut self, stop: &CancellationToken) -> Result<()> {
         self.consumer.consume(1).await?;
         for _ in 0..self.ahead.now() {
+            // Not gathered: nothing else can come that would have to go first.
             tokio::select! {
-                batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
+                received = self.consumer.next() => self.take_alone(received?, stop).await?,
                 () = tokio::time::sleep(IDLE) => break,
                 () = self.sender.closed() => break,
                 () = stop.cancelled() => break,
