@@ -71,11 +71,10 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     let publishing = tokio::spawn(post.publish(receiver));
     consumer.consume(prefetch).await?;
     loop {
+        let Ok(room) = sender.reserve().await else { return Ok(publishing.await??) };
         let batch = gather(&mut consumer).await?;
         let parcels = batch.iter().map(|received| parcel(received, &job, &result)).collect();
-        if sender.send(parcels).await.is_err() {
-            return Ok(publishing.await??);
-        }
+        room.send(parcels);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::broker::publisher::Pressure;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use crate::worker::Context;
-use crate::worker::batch::Gatherer;
+use crate::worker::batch::{Gatherer, Item};
 use crate::worker::parcel::Parcel;
 use crate::worker::publish::Post;
 use crate::worker::suspects::Suspects;
@@ -18,6 +18,7 @@ use crate::worker::undertaker::Undertaker;
 use crate::worker::waiting::Waiting;
 use begin::Ahead;
 use signs::{tell_aside, tell_consuming, tell_idle};
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -142,7 +143,9 @@ impl Lane {
         self.begin(start, stop).await?;
         loop {
             tokio::select! {
-                batch = self.gatherer.gather(&mut self.consumer) => self.process(batch?, stop).await?,
+                batch = gather(&mut self.gatherer, &mut self.consumer, &self.sender) => {
+                    self.process(batch?, stop).await?;
+                }
                 done = self.waiting.outcome(&self.context, stop), if !self.waiting.is_empty() => {
                     self.hand_on(done, Vec::new()).await;
                 }
@@ -205,5 +208,19 @@ impl Lane {
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;
         taken.and(published)
+    }
+}
+
+/// The next batch, once the publisher has taken the one before last. Gathered any earlier it would be
+/// decided and wait, and what comes meanwhile would need a batch of its own.
+async fn gather(
+    gatherer: &mut Gatherer,
+    consumer: &mut Consumer,
+    sender: &mpsc::Sender<Vec<Parcel>>,
+) -> Result<Vec<Item>> {
+    match sender.reserve().await {
+        Ok(_room) => gatherer.gather(consumer).await,
+        // Whoever waits for its end is told beside this.
+        Err(_ended) => pending().await,
     }
 }
