@@ -21,7 +21,7 @@ use crate::store::held::{self, Held};
 use crate::store::{self, Fault, StoreError};
 use crate::wire::answer;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What became of one job in the database.
@@ -109,8 +109,7 @@ async fn persistently(
         let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs)));
         let mut error = match attempt.await {
             Ok(Ok(answers)) => {
-                metrics::histogram!("redeemq_batch_seconds").record(begun.elapsed().as_secs_f64());
-                metrics::histogram!("redeemq_batch_jobs").record(jobs.len() as f64);
+                tell_done(context, &answers, begun.elapsed());
                 tell_paused(context, false);
                 return Ok(answers);
             }
@@ -189,4 +188,18 @@ pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, Sto
         }
         store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
     })
+}
+
+/// A batch is through: the only line that the usual course of things leaves in the log.
+fn tell_done(context: &Context, answers: &[Answer], took: Duration) {
+    metrics::histogram!("redeemq_batch_seconds").record(took.as_secs_f64());
+    metrics::histogram!("redeemq_batch_jobs").record(answers.len() as f64);
+    tracing::info!(
+        lane = %context.source.label(),
+        jobs = answers.len(),
+        effective = answers.iter().filter(|answer| answer.is_effective).count(),
+        replayed = answers.iter().filter(|answer| answer.is_replayed()).count(),
+        took_ms = took.as_millis() as u64,
+        "decided"
+    );
 }

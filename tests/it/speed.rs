@@ -1,8 +1,8 @@
 //! A flood is decided by the batch, a lone job at once. Counted rather than timed where that says
 //! the same: these are debug builds on a machine with other work.
 
-use crate::harness::{Bench, Request, Role, Site, Tally};
-use serde_json::json;
+use crate::harness::{Bench, Request, Role, Site, Tally, eventually};
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 async fn with_campaign() -> (Site, Bench) {
@@ -30,6 +30,13 @@ async fn a_backlog_on_one_goods_row_is_decided_in_batches() {
     let decided = worker.metric("redeemq_batch_jobs_sum", "").await;
     let batches = worker.metric("redeemq_batch_jobs_count", "").await;
     assert_eq!(decided, 5_000.0);
+    // One line a batch, and none a job.
+    eventually("the log tells of all", async || {
+        let lines = worker.all_logged("decided", "jobs");
+        assert!(lines.len() as f64 <= batches, "{} lines, {batches} batches", lines.len());
+        lines.iter().filter_map(Value::as_u64).sum::<u64>() == 5_000
+    })
+    .await;
     assert!(decided / batches >= 20.0, "{decided} jobs in {batches} batches");
     assert_eq!(site.number("select granted from goods").await, 5_000);
     site.close().await;

@@ -99,7 +99,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let post = Post::open(pool, bound, silent, consumer.settler(), held_max).await?;
 
     let lane = context.source.label();
-    tracing::info!(lane, batch_max = settings.batch_max, prefetch, "consuming");
+    tracing::info!(%lane, batch_max = settings.batch_max, prefetch, "consuming");
 
     let (sender, receiver) = mpsc::channel(1);
     let pressure = post.pressure();
