@@ -2,6 +2,7 @@
 
 use super::{Lane, signs};
 use crate::broker::Result;
+use crate::broker::publisher::Pressure;
 use crate::worker::batch::{Asks, Item};
 use crate::worker::parcel::Parcel;
 use crate::worker::process::{self, Processed};
@@ -60,7 +61,7 @@ impl Lane {
 
     /// Waits while the broker takes no results; whether to go on then. What would be decided meanwhile
     /// could not be told to anybody.
-    async fn unblocked(&self, stop: &CancellationToken) -> bool {
+    pub(super) async fn unblocked(&self, stop: &CancellationToken) -> bool {
         if !self.pressure.is_blocked() {
             return true;
         }
@@ -123,6 +124,16 @@ impl Lane {
         self.context.hand.holds(self.aside());
         if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
+        }
+    }
+}
+
+/// Waits for an alarm.
+pub(super) async fn blocked(pressure: &Pressure) {
+    loop {
+        tokio::time::sleep(BLOCKED_CHECK).await;
+        if pressure.is_blocked() {
+            return;
         }
     }
 }

@@ -155,6 +155,10 @@ impl Lane {
                 }
                 () = self.ahead.grows(), if self.ahead.is_careful() => self.send_all_ahead().await?,
                 () = tokio::time::sleep(IDLE), if self.is_crowded() => self.widen().await?,
+                // With results in both hands no batch is begun that would notice.
+                () = batches::blocked(&self.pressure) => {
+                    self.unblocked(stop).await;
+                }
                 () = stop.cancelled() => break,
                 () = self.sender.closed() => return Ok(()),
             }
