@@ -4,10 +4,10 @@
 //! is. So no verdict is read from the position: returns are collected over the whole window, and matched
 //! by message id and destination.
 
-use super::Result;
 use super::message::{Destination, Outgoing, Receipt};
+use super::{BrokerError, Result};
 use futures_util::FutureExt as _;
-use lapin::{Confirmation, PublisherConfirm};
+use lapin::{Confirmation, ErrorKind, PublisherConfirm};
 use std::collections::{HashSet, VecDeque};
 
 /// The confirms of one window.
@@ -54,6 +54,15 @@ impl InFlight {
                 self.note(place, confirmation);
             }
         }
+    }
+
+    /// What the broker closed the channel for, as those that wait are told. Whatever is sent after that
+    /// fails of a closed channel only.
+    pub(super) fn cause(&mut self) -> Option<BrokerError> {
+        let told = std::mem::take(&mut self.waiting).into_iter();
+        told.filter_map(|(_, confirm)| confirm.now_or_never()?.err())
+            .find(|error| matches!(error.kind(), ErrorKind::ProtocolError(_)))
+            .map(BrokerError::from)
     }
 
     fn note(&mut self, place: usize, confirmation: Confirmation) {

@@ -148,7 +148,10 @@ impl Publisher {
             while in_flight.len() >= IN_FLIGHT_MAX {
                 in_flight.next().await?;
             }
-            in_flight.sent(place, send(&self.channel, message).await?);
+            match send(&self.channel, message).await {
+                Ok(confirm) => in_flight.sent(place, confirm),
+                Err(error) => return Err(in_flight.cause().unwrap_or(error)),
+            }
         }
         crash::point(Point::AfterPublish);
         while in_flight.len() > 0 {

@@ -22,10 +22,12 @@ async fn a_result_that_is_larger_than_the_broker_takes_is_counted_and_stays_fetc
     for (refused, amount) in [(1.0, 400), (2.0, 500)] {
         let params = json!({"group": "cinema", "player_id": "p1", "amount": amount});
         let large = Request::new("acme", "goods_group", &params);
-        bench.publish(&large).await;
-        let small = mug("acme");
-        bench.publish(&small).await;
-        assert_eq!(results.of(&small).await.code(), "0000");
+        // Together, so that the line breaks in the middle of a window.
+        let small: Vec<Request> = (0..200).map(|_| mug("acme")).collect();
+        bench.publish_all(&[std::slice::from_ref(&large), &small].concat()).await;
+        for small in &small {
+            assert_eq!(results.of(small).await.code(), "0000");
+        }
         eventually("it is counted", async || {
             metric("redeemq_results_total", "too_large").await == refused
         })
