@@ -102,7 +102,7 @@ async fn persistently(
     stop: &CancellationToken,
 ) -> Result<Vec<Answer>, Stuck> {
     let mut pauses = Pauses::new();
-    let mut alarmed = false;
+    let mut alarm = Alarm::default();
     loop {
         let begun = Instant::now();
         // Of its own task: a panic ends it and not the lane, and nothing can drop it half-way.
@@ -130,10 +130,7 @@ async fn persistently(
             Fault::Transient | Fault::OfDeployment => {}
         }
         tell_paused(context, true);
-        if !alarmed {
-            alarm(&error, jobs.len());
-            alarmed = true;
-        }
+        alarm.raise(&error, jobs.len());
         let pause = pauses.draw();
         tracing::debug!(%error, pause_ms = pause.as_millis() as u64, "the batch is tried again after a pause");
         tokio::select! {
@@ -165,11 +162,25 @@ fn stalled(error: &StoreError, jobs: usize, held: Vec<Held>) -> Stuck {
     Stuck::Stalled(held)
 }
 
-fn alarm(error: &StoreError, jobs: usize) {
-    if error.fault() == Fault::OfDeployment {
-        tracing::error!(%error, jobs, "the database refuses every batch: mend it; jobs wait and nothing is lost");
-    } else {
-        tracing::warn!(%error, jobs, "the database is away or busy: the batch is tried again");
+/// Tells each cause once. The first error of a fault may be that of a session which it ended; what has
+/// to be mended is the next one.
+#[derive(Default)]
+struct Alarm {
+    told: String,
+}
+
+impl Alarm {
+    fn raise(&mut self, error: &StoreError, jobs: usize) {
+        let words = error.to_string();
+        if words == self.told {
+            return;
+        }
+        self.told = words;
+        if error.fault() == Fault::OfDeployment {
+            tracing::error!(%error, jobs, "the database refuses every batch: mend it; jobs wait and nothing is lost");
+        } else {
+            tracing::warn!(%error, jobs, "the database is away or busy: the batch is tried again");
+        }
     }
 }
 

@@ -108,6 +108,15 @@ impl Process {
         self.log_with(message, |entry| entry["fields"]["message"] == message).await
     }
 
+    /// Waits for a log entry with this message and, as its error, this cause.
+    pub async fn logged_because(&self, message: &str, cause: &str) -> Value {
+        let is_it = |entry: &Value| {
+            entry["fields"]["message"] == message
+                && entry["fields"]["error"].to_string().contains(cause)
+        };
+        self.log_with(&format!("{message}, because of: {cause}"), is_it).await
+    }
+
     /// Waits for a log entry with this text anywhere in it.
     pub async fn logged_containing(&self, text: &str) -> Value {
         self.log_with(text, |entry| entry.to_string().contains(text)).await
