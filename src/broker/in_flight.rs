@@ -56,13 +56,20 @@ impl InFlight {
         }
     }
 
-    /// What the broker closed the channel for, as those that wait are told. Whatever is sent after that
-    /// fails of a closed channel only.
-    pub(super) fn cause(&mut self) -> Option<BrokerError> {
-        let told = std::mem::take(&mut self.waiting).into_iter();
-        told.filter_map(|(_, confirm)| confirm.now_or_never()?.err())
-            .find(|error| matches!(error.kind(), ErrorKind::ProtocolError(_)))
-            .map(BrokerError::from)
+    /// What the broker closed the channel for, if it did. Whatever is sent from then on fails of a closed
+    /// channel only, and at once; those that wait are told the cause, but only when the library has
+    /// agreed to the end.
+    pub(super) async fn cause(&mut self) -> Option<BrokerError> {
+        for (place, confirm) in std::mem::take(&mut self.waiting) {
+            match confirm.await {
+                Ok(confirmation) => self.note(place, confirmation),
+                Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => {
+                    return Some(error.into());
+                }
+                Err(_) => {}
+            }
+        }
+        None
     }
 
     fn note(&mut self, place: usize, confirmation: Confirmation) {

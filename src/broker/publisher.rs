@@ -150,7 +150,7 @@ impl Publisher {
             }
             match send(&self.channel, message).await {
                 Ok(confirm) => in_flight.sent(place, confirm),
-                Err(error) => return Err(in_flight.cause().unwrap_or(error)),
+                Err(error) => return Err(in_flight.cause().await.unwrap_or(error)),
             }
         }
         crash::point(Point::AfterPublish);
