@@ -59,7 +59,7 @@ impl Plan {
             loads: vec![10, 25, 50, 65, 80, 90],
             lone: 1_000,
             clients: vec![4, 8, 16],
-            connections: 64,
+            connections: 256,
             ledger: vec![1_000_000, 10_000_000],
             imported: [200_000, 1_000_000],
             watched: 60.0,

@@ -7,41 +7,81 @@
 use super::message::{Destination, Outgoing, Receipt};
 use super::{BrokerError, Result};
 use futures_util::FutureExt as _;
-use lapin::{Confirmation, ErrorKind, PublisherConfirm};
+use lapin::{Confirmation, PublisherConfirm};
+use std::borrow::Borrow;
 use std::collections::{HashSet, VecDeque};
+use std::pin::Pin;
 
-/// The confirms of one window.
-pub(super) struct InFlight {
+/// A message that the library has, and is writing to its socket.
+type Sending<'w> = Pin<Box<dyn Future<Output = Result<PublisherConfirm>> + Send + 'w>>;
+
+/// The messages of one window that are on their way.
+pub(super) struct InFlight<'w> {
     /// What is known of each message.
     receipts: Vec<Receipt>,
-    waiting: VecDeque<(usize, PublisherConfirm)>,
+    /// Those that are not written yet stand behind those that are.
+    waiting: VecDeque<(usize, Step<'w>)>,
+    written: usize,
     returned: HashSet<Destination>,
 }
 
-impl InFlight {
+enum Step<'w> {
+    Sending(Sending<'w>),
+    Sent(PublisherConfirm),
+}
+
+impl<'w> InFlight<'w> {
     /// Of so many messages, none of which is sent yet.
     pub(super) fn new(messages: usize) -> Self {
         let receipts = vec![Receipt::Unconfirmed; messages];
-        Self { receipts, waiting: VecDeque::with_capacity(messages), returned: HashSet::new() }
+        let waiting = VecDeque::with_capacity(messages);
+        Self { receipts, waiting, written: 0, returned: HashSet::new() }
     }
 
     pub(super) fn is_too_large(&mut self, place: usize) {
         self.receipts[place] = Receipt::TooLarge;
     }
 
-    pub(super) fn sent(&mut self, place: usize, confirm: PublisherConfirm) {
-        self.waiting.push_back((place, confirm));
+    /// Hands a message to the library, and does not wait until that has written it: its thread would
+    /// have to wake, and wake us again, for each. It takes the message when it is first asked.
+    pub(super) fn send(
+        &mut self,
+        place: usize,
+        sending: impl Future<Output = Result<PublisherConfirm>> + Send + 'w,
+    ) -> Result<()> {
+        let mut sending: Sending<'w> = Box::pin(sending);
+        let step = match (&mut sending).now_or_never() {
+            Some(sent) => Step::Sent(sent?),
+            None => Step::Sending(sending),
+        };
+        self.waiting.push_back((place, step));
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
+    /// Waits until all are written. Dropping the future loses nothing.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        for (_, step) in self.waiting.iter_mut().skip(self.written) {
+            if let Step::Sending(sending) = step {
+                *step = Step::Sent(sending.await?);
+            }
+            self.written += 1;
+        }
+        Ok(())
+    }
+
     /// Waits for the confirm of the oldest. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Result<()> {
-        if let Some((place, confirm)) = self.waiting.front_mut() {
+        if self.written == 0 {
+            self.flush().await?;
+        }
+        if let Some((place, Step::Sent(confirm))) = self.waiting.front_mut() {
             let (place, confirmation) = (*place, confirm.await?);
             self.waiting.pop_front();
+            self.written -= 1;
             self.note(place, confirmation);
         }
         Ok(())
@@ -49,8 +89,8 @@ impl InFlight {
 
     /// Takes what has been confirmed out of turn, and waits for no more.
     pub(super) fn look(&mut self) {
-        for (place, confirm) in std::mem::take(&mut self.waiting) {
-            if let Some(Ok(confirmation)) = confirm.now_or_never() {
+        for (place, step) in std::mem::take(&mut self.waiting) {
+            if let Some(Ok(confirmation)) = step.confirmed().now_or_never() {
                 self.note(place, confirmation);
             }
         }
@@ -60,12 +100,10 @@ impl InFlight {
     /// channel only, and at once; those that wait are told the cause, but only when the library has
     /// agreed to the end.
     pub(super) async fn cause(&mut self) -> Option<BrokerError> {
-        for (place, confirm) in std::mem::take(&mut self.waiting) {
-            match confirm.await {
+        for (place, step) in std::mem::take(&mut self.waiting) {
+            match step.confirmed().await {
                 Ok(confirmation) => self.note(place, confirmation),
-                Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => {
-                    return Some(error.into());
-                }
+                Err(error) if error.is_of_protocol() => return Some(error),
                 Err(_) => {}
             }
         }
@@ -83,13 +121,24 @@ impl InFlight {
     }
 
     /// What became of this window.
-    pub(super) fn receipts(self, window: &[Outgoing]) -> Vec<Receipt> {
-        let receipt = |(message, receipt): (&Outgoing, Receipt)| match receipt {
-            Receipt::Confirmed if self.returned.contains(&message.destination()) => {
-                Receipt::Returned
-            }
+    pub(super) fn receipts(self, window: &[impl Borrow<Outgoing>]) -> Vec<Receipt> {
+        let is_returned = |message: &Outgoing| {
+            !self.returned.is_empty() && self.returned.contains(&message.destination())
+        };
+        let receipt = |(message, receipt)| match receipt {
+            Receipt::Confirmed if is_returned(Borrow::borrow(message)) => Receipt::Returned,
             receipt => receipt,
         };
         window.iter().zip(self.receipts).map(receipt).collect()
+    }
+}
+
+impl Step<'_> {
+    async fn confirmed(self) -> Result<Confirmation> {
+        let confirm = match self {
+            Step::Sending(sending) => sending.await?,
+            Step::Sent(confirm) => confirm,
+        };
+        Ok(confirm.await?)
     }
 }

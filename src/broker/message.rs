@@ -3,6 +3,7 @@
 use super::topology::DIRECT_REPLY_PREFIX;
 use super::{BasicProperties, BrokerError, ShortString, own};
 use lapin::ErrorKind;
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,12 +64,12 @@ impl Bound {
     }
 
     /// If one of the window was too large, the largest was.
-    pub(super) fn learn(&self, window: &[Outgoing], error: &BrokerError) {
+    pub(super) fn learn(&self, window: &[impl Borrow<Outgoing>], error: &BrokerError) {
         let BrokerError::Broker(error) = error else { return };
         let ErrorKind::ProtocolError(told) = error.kind() else { return };
         let is_of_size = told.get_id() == PRECONDITION_FAILED
             && told.get_message().as_str().contains("message size");
-        let largest = window.iter().map(|message| message.body.len()).max();
+        let largest = window.iter().map(|message| message.borrow().body.len()).max();
         if let Some(largest) = largest.filter(|_| is_of_size) {
             self.0.fetch_min(largest.saturating_sub(1), Ordering::Relaxed);
             tracing::error!(bytes = largest, %error, "the broker takes no message of this size: raise its max_message_size");

@@ -117,6 +117,11 @@ impl BrokerError {
         self.is_unreadable() || matches!(self, BrokerError::SentOften(_))
     }
 
+    /// Whether the broker told why it ended the channel or the connection.
+    fn is_of_protocol(&self) -> bool {
+        matches!(self, BrokerError::Broker(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)))
+    }
+
     /// Whether what the broker sent can't be read: the client library knows texts as UTF-8 only, and no
     /// frame beyond the agreed size, which the broker itself exceeds when it adds headers of its own.
     pub fn is_unreadable(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::crash::{self, Point};
 use deadpool_lapin::{Object, Pool};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Connection, ConnectionStatus, PublisherConfirm};
+use std::borrow::Borrow;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -111,7 +112,11 @@ impl Publisher {
     ///
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
-    pub async fn publish(&self, window: &[Outgoing], patient: bool) -> Result<Vec<Receipt>> {
+    pub async fn publish(
+        &self,
+        window: &[impl Borrow<Outgoing>],
+        patient: bool,
+    ) -> Result<Vec<Receipt>> {
         let receipts = self.offer(window, patient).await?;
         if receipts.contains(&Receipt::Unconfirmed) {
             return Err(BrokerError::TimedOut("basic.publish"));
@@ -124,7 +129,11 @@ impl Publisher {
     ///
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
-    pub async fn offer(&self, window: &[Outgoing], patient: bool) -> Result<Vec<Receipt>> {
+    pub async fn offer(
+        &self,
+        window: &[impl Borrow<Outgoing>],
+        patient: bool,
+    ) -> Result<Vec<Receipt>> {
         let mut in_flight = InFlight::new(window.len());
         let publishing = self.publish_all(window, &mut in_flight);
         let status = self.connection.status();
@@ -139,8 +148,13 @@ impl Publisher {
         Ok(in_flight.receipts(window))
     }
 
-    async fn publish_all(&self, window: &[Outgoing], in_flight: &mut InFlight) -> Result<()> {
+    async fn publish_all<'w>(
+        &'w self,
+        window: &'w [impl Borrow<Outgoing>],
+        in_flight: &mut InFlight<'w>,
+    ) -> Result<()> {
         for (place, message) in window.iter().enumerate() {
+            let message: &Outgoing = message.borrow();
             if !self.bound.allows(message) {
                 in_flight.is_too_large(place);
                 continue;
@@ -148,10 +162,12 @@ impl Publisher {
             while in_flight.len() >= IN_FLIGHT_MAX {
                 in_flight.next().await?;
             }
-            match send(&self.channel, message).await {
-                Ok(confirm) => in_flight.sent(place, confirm),
-                Err(error) => return Err(in_flight.cause().await.unwrap_or(error)),
+            if let Err(error) = in_flight.send(place, send(&self.channel, message)) {
+                return Err(in_flight.cause().await.unwrap_or(error));
             }
+        }
+        if let Err(error) = in_flight.flush().await {
+            return Err(in_flight.cause().await.unwrap_or(error));
         }
         crash::point(Point::AfterPublish);
         while in_flight.len() > 0 {

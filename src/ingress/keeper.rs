@@ -25,12 +25,15 @@ const SLOW: Duration = Duration::from_millis(200);
 const AWAY: &str = "the broker is away";
 const BLOCKED: &str = "the broker is blocked";
 
+/// Told once what became of his message.
+pub type Caller = oneshot::Sender<Passed>;
+
 /// A message, and who waits to hear what became of it.
 pub struct Waiting {
     /// The message.
     pub message: Outgoing,
-    /// Told once.
-    pub passed: oneshot::Sender<Passed>,
+    /// The one who waits.
+    pub passed: Caller,
 }
 
 /// Where the broker is, and what it must have.
@@ -100,32 +103,33 @@ impl Keeper {
                 taken = self.waiting.recv_many(&mut window, WINDOW_MAX) => Some(taken),
                 _ = check.tick() => None,
             };
+            let (messages, callers): (Vec<Outgoing>, Vec<Caller>) =
+                window.drain(..).map(|waiting| (waiting.message, waiting.passed)).unzip();
             if publisher.is_blocked() {
-                return answer_all(&mut window, Passed::Refused(BLOCKED));
+                return answer_all(callers, Passed::Refused(BLOCKED));
             }
             if !publisher.is_usable() {
-                return answer_all(&mut window, Passed::Refused(AWAY));
+                return answer_all(callers, Passed::Refused(AWAY));
             }
             match taken {
                 None => continue,
                 Some(0) => return,
                 Some(_) => {}
             }
-            let messages: Vec<Outgoing> = window.iter().map(|w| w.message.clone()).collect();
             let begun = Instant::now();
             match confirmed(publisher, &messages).await {
                 Ok(receipts) => {
                     confirms.record(begun.elapsed().as_secs_f64());
-                    for (waiting, receipt) in window.drain(..).zip(receipts) {
-                        let _ = waiting.passed.send(passed(receipt));
+                    for (caller, receipt) in callers.into_iter().zip(receipts) {
+                        let _ = caller.send(passed(receipt));
                     }
                 }
                 Err(error) => {
-                    let jobs = window.len();
+                    let jobs = callers.len();
                     tracing::warn!(%error, jobs, "a window was not confirmed: its callers are told that its fate is unknown");
                     metrics::counter!("redeemq_confirms_unknown_total", "of" => "requests")
                         .increment(jobs as u64);
-                    return answer_all(&mut window, Passed::Unknown);
+                    return answer_all(callers, Passed::Unknown);
                 }
             }
         }
@@ -192,8 +196,8 @@ fn passed(receipt: Receipt) -> Passed {
     Passed::Refused(words)
 }
 
-fn answer_all(window: &mut Vec<Waiting>, passed: Passed) {
-    for waiting in window.drain(..) {
-        let _ = waiting.passed.send(passed);
+fn answer_all(callers: Vec<Caller>, passed: Passed) {
+    for caller in callers {
+        let _ = caller.send(passed);
     }
 }

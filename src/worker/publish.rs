@@ -124,20 +124,18 @@ impl Post {
             parcels.into_iter().partition(|tried| tried.parcel.is_dead);
         let begun = Instant::now();
         let of_dead = self.bury(&dead).await.inspect_err(|_| count_unknown(dead.len()))?;
-        let mut outgoing: Vec<Outgoing> = Vec::with_capacity(parcels.len() + copies.len());
-        outgoing.extend(parcels.iter().map(|tried| tried.parcel.letter.main.clone()));
         let (direct_replies, copies): (Vec<_>, Vec<_>) =
             copies.into_iter().partition(Outgoing::is_direct_reply);
-        outgoing.extend(copies);
+        let mut outgoing: Vec<&Outgoing> = Vec::with_capacity(parcels.len() + copies.len());
+        outgoing.extend(parcels.iter().map(|tried| &tried.parcel.letter.main).chain(&copies));
         let offered = self.publisher.offer(&outgoing, true).await;
         let mut receipts = offered.inspect_err(|_| count_unknown(outgoing.len()))?;
         let took = begun.elapsed().as_secs_f64();
         metrics::histogram!("redeemq_step_seconds", "step" => "publish").record(took);
         let unconfirmed = self.suspect(&outgoing, &receipts);
         let of_copies = receipts.split_off(parcels.len());
-        let copies = outgoing.into_iter().skip(parcels.len());
         let mut laggards: Vec<Laggard> = Vec::new();
-        for (copy, receipt) in copies.zip(&of_copies) {
+        for (copy, receipt) in copies.into_iter().zip(&of_copies) {
             if *receipt == Receipt::Unconfirmed {
                 laggards.push(Laggard::copy(copy));
             }
@@ -162,8 +160,7 @@ impl Post {
         if dead.is_empty() {
             return Ok(Vec::new());
         }
-        let letters: Vec<Outgoing> =
-            dead.iter().map(|tried| tried.parcel.letter.main.clone()).collect();
+        let letters: Vec<&Outgoing> = dead.iter().map(|tried| &tried.parcel.letter.main).collect();
         self.publisher.publish(&letters, true).await
     }
 
@@ -188,7 +185,7 @@ impl Post {
     }
 
     /// Notes what was confirmed, and what was not; returns how many were not.
-    fn suspect(&self, outgoing: &[Outgoing], receipts: &[Receipt]) -> usize {
+    fn suspect(&self, outgoing: &[&Outgoing], receipts: &[Receipt]) -> usize {
         if receipts.contains(&Receipt::Confirmed) {
             self.silent.hear();
         }
