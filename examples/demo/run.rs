@@ -7,13 +7,12 @@ use crate::stage::{CLIENT, Stage, free_address, wait_until_ready};
 use anyhow::Context as _;
 use std::net::TcpListener;
 
-const NAME: &str = "redeemq_run";
-
 /// Sets the stage, starts the services, and leaves them running.
 pub async fn stay() -> anyhow::Result<()> {
     let mut page = Page::default();
-    let stage = Stage::set(NAME, &mut page).await?;
-    let amqp_url = client_user(NAME, CLIENT)?;
+    let name = crate::name("redeemq_run");
+    let stage = Stage::set(&name, &mut page).await?;
+    let amqp_url = client_user(&name, CLIENT)?;
     let http = if TcpListener::bind("127.0.0.1:8080").is_ok() {
         "127.0.0.1:8080".to_owned()
     } else {
