@@ -161,7 +161,7 @@ fn left(done: u64, total: u64, elapsed: Duration) -> String {
         return "time left unknown".to_owned();
     }
     let seconds = elapsed.as_secs_f64() * total.saturating_sub(done) as f64 / done as f64;
-    format!("{:#} left", HumanDuration(Duration::from_secs(seconds.min(1e9) as u64)))
+    format!("{:#} left", HumanDuration(Duration::from_secs(seconds.ceil().min(1e9) as u64)))
 }
 
 #[cfg(test)]

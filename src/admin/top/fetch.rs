@@ -1,6 +1,7 @@
 //! Where processes tell their metrics, and how to ask them.
 
 use super::page::Page;
+use super::words;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::Uri;
 use hyper::body::Bytes;
@@ -85,14 +86,13 @@ impl Fetcher {
     }
 }
 
-/// The cause of all the others, without the number that the system has for it.
+/// The cause of all the others.
 fn innermost(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    words::reason(&cause.to_string())
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) struct Placed {
 pub(super) fn place(view: &View, width: usize, height: usize) -> Vec<Placed> {
     let mut head = vec![(Tone::Head, title(view, width))];
     head.extend(troubles(view).into_iter().map(|trouble| (Tone::Alarm, fitted(&trouble, width))));
-    let foot = packed("HEALTH ", &sections::health(view), width);
+    let foot = packed("HEALTH", &sections::health(view), width);
     let room = height.saturating_sub(head.len() + foot.len() + 2);
 
     let (left, right) = (sections::flow(view), sections::state(view));

@@ -46,7 +46,8 @@ pub struct TopCommand {
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = value_parser!(u16).range(1..=3_600))]
     pub every: u16,
-    /// Print what two looks tell, and end; as without a terminal, and with --json
+    /// Print what two looks tell, and end; as without a terminal, and with --json. How fast watched
+    /// goods go is known from --every 10 on
     #[arg(long)]
     pub once: bool,
     /// No colours; so does any value of the variable

@@ -1,6 +1,7 @@
 //! How full queues are, by the broker's word where it is asked and answers, else by the metrics.
 
 use super::sample::Sample;
+use super::words;
 use crate::broker::BrokerError;
 use crate::broker::depths::{Depth, Depths};
 use crate::broker::topology::DEAD;
@@ -70,8 +71,7 @@ pub(super) async fn ask(url: SecretString, every: Duration, told: watch::Sender<
     let mut pauses = Pauses::new();
     loop {
         let Err(error) = ask_on(&url, every, &told, &mut pauses).await;
-        let words = error.to_string();
-        let why = words.strip_prefix("broker: ").unwrap_or(&words).to_owned();
+        let why = words::reason(error.to_string().trim_start_matches("broker: "));
         told.send_replace(Some(Err(why)));
         tokio::time::sleep(pauses.draw().max(every)).await;
     }

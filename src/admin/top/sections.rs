@@ -25,7 +25,8 @@ pub(super) fn flow(view: &View) -> Vec<Section> {
             let alarm = *value > 0.0 && !well.contains(&outcome.as_str());
             row([outcome.clone(), rate(Some(*value))], alarm)
         };
-        let rows = results.iter().map(result).collect();
+        let now = results.iter().filter(|(outcome, rate)| **rate > 0.0 || *outcome == "published");
+        let rows = now.map(result).collect();
         sections.push(Section {
             head: &["RESULTS A SECOND", ""],
             texts: &[0],
@@ -57,7 +58,8 @@ fn jobs(view: &View) -> Section {
     };
     let mut rows: Vec<Row> = rates.operations.iter().map(|o| of(&o.operation, o)).collect();
     if rows.len() > 1 {
-        rows.push(of("all", &rates.all));
+        // First, for the last ones go where there is little room.
+        rows.insert(0, of("all", &rates.all));
     }
     if rates.any_traffic && rates.refused_before_publishing.is_some() {
         let refused = rate(rates.refused_before_publishing);
@@ -104,7 +106,7 @@ pub(super) fn state(view: &View) -> Vec<Section> {
             row([name, count(left), rate(goods.granted_per_second), gone], goods.alarm())
         };
         let rows = view.watched.iter().map(goods).collect();
-        let head = &["WATCHED GOODS", "left", "a second", "gone in"];
+        let head = &["WATCHED", "left", "a second", "gone in"];
         sections.push(Section { head, texts: &[0], elastic: 0, rows, without: "" });
     }
     sections

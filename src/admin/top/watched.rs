@@ -5,8 +5,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Workers look at the books every few seconds, and in between nothing seems to be granted: only
-/// from one step of the number to another can a rate be told.
+/// Workers look at the books every few seconds, and in between nothing seems to be granted: a rate is
+/// told from one step of the number to another, or from any two looks that are so far apart.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Steps that are older tell nothing of now.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ pub(super) struct Grants(BTreeMap<Name, Steps>);
 
 #[derive(Debug)]
 struct Steps {
-    began: Instant,
+    began: (Instant, f64),
     last: f64,
     steps: VecDeque<(Instant, f64)>,
 }
@@ -48,7 +48,8 @@ struct Steps {
 impl Grants {
     pub(super) fn note(&mut self, now: &Sample) {
         for (name, granted) in told(now, "redeemq_goods_granted_total") {
-            let first = || Steps { began: now.at, last: granted, steps: VecDeque::new() };
+            let first =
+                || Steps { began: (now.at, granted), last: granted, steps: VecDeque::new() };
             self.0.entry(name).or_insert_with(first).note(now.at, granted);
         }
     }
@@ -87,14 +88,15 @@ impl Steps {
     }
 
     fn rate(&self, now: Instant) -> Option<f64> {
-        let last_at = self.steps.back().map_or(self.began, |(at, _)| *at);
+        let last_at = self.steps.back().map_or(self.began.0, |(at, _)| *at);
         let silence = now.saturating_duration_since(last_at);
         if let (Some((from, before)), true) = (self.steps.front(), self.steps.len() > 1) {
             let late = silence.saturating_sub(SILENCE);
             let seconds = (last_at + late - *from).as_secs_f64();
             return Some((self.last - before) / seconds);
         }
-        (silence >= SILENCE).then_some(0.0)
+        let watched = now.saturating_duration_since(self.began.0);
+        (watched >= SILENCE).then(|| (self.last - self.began.1) / watched.as_secs_f64())
     }
 }
 
@@ -151,6 +153,7 @@ mod tests {
     fn what_nobody_wants_any_more_comes_to_rest() {
         assert_eq!(rate(&[(0, 7), (9, 7)]), None);
         assert_eq!(rate(&[(0, 7), (10, 7)]), Some(0.0));
+        assert_eq!(rate(&[(0, 7), (10, 207)]), Some(20.0));
         assert_eq!(rate(&[(0, 0), (2, 40), (7, 140), (22, 140)]), Some(10.0));
     }
 

@@ -14,6 +14,11 @@ pub(super) fn count(value: Option<f64>) -> String {
     }
 }
 
+/// Why something failed, without the number that the system has for it.
+pub(super) fn reason(text: &str) -> String {
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// A number of things a second.
 pub(super) fn rate(value: Option<f64>) -> String {
     match value {
