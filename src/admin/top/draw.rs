@@ -121,7 +121,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
                 "accepted to decided       18 ms   25 ms",
                 "@cola/cola         500        -       -",
                 "12:00:05 goods    0604 Goods is not enough to redeem                       6,000",
-                "HEALTH  oldest job in hand -  reconnects -  dead letters -  audit holds",
+                "HEALTH  oldest job in hand -  reconnects -  dead so far -  audit holds",
             ],
         );
     }

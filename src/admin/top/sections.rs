@@ -154,7 +154,7 @@ pub(super) fn health(view: &View) -> Vec<String> {
     vec![
         format!("oldest job in hand {}", seconds(health.oldest_job_seconds)),
         format!("reconnects {}", count(health.reconnects)),
-        format!("dead letters {}", count(health.dead)),
+        format!("dead so far {}", count(health.dead)),
         audit,
     ]
 }

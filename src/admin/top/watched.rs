@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// told from one step of the number to another, or from any two looks that are so far apart.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Steps that are older tell nothing of now.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_secs(30);
 
 /// Goods; what is not known is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
