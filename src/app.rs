@@ -6,8 +6,9 @@ use crate::broker::lanes::LANES_MAX;
 use crate::config::{Command, Config};
 use crate::gauges::Gauges;
 use crate::store::{self, Role};
-use crate::{admin, ingress, ops, worker};
+use crate::{admin, ingress, ops, telemetry, worker};
 use sqlx::PgPool;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +44,13 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Doctor(command) => {
             let settings = doctor_settings(&config, command.role)?;
             Box::pin(doctor::run(settings, &mut Output::stdio(config.json))).await
+        }
+        Command::Top(command) => {
+            let settings = config.top(command, std::io::stdout().is_terminal());
+            // A line of the log in the middle of the screen helps nobody: it shows what is wrong itself.
+            let _hushed = settings.live.then(telemetry::hush);
+            let stop = async { drop(stop_signal().await) };
+            Box::pin(admin::top::run(settings, stop, &mut Output::stdio(config.json))).await
         }
         Command::Dead(command) => {
             let store = pool(&config, Role::Admin, 2)?;

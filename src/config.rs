@@ -39,6 +39,8 @@ pub enum Command {
     Dead(admin::dead::Command),
     /// Look for what would break a promise before it does; exit 1 where there is something to mend.
     Doctor(admin::doctor::DoctorCommand),
+    /// Watch rates, latencies, queues, lanes, campaigns and refusals as they are now.
+    Top(admin::top::TopCommand),
     /// Clients, goods, coupons, players, branches, and the audit.
     #[command(flatten)]
     Admin(admin::Command),
@@ -176,6 +178,20 @@ impl Config {
             queue_bytes_max: self.queue_bytes,
             connections,
         })
+    }
+
+    /// What `top` looks at; live where somebody can see it.
+    pub fn top(&self, command: admin::top::TopCommand, terminal: bool) -> admin::top::Settings {
+        let admin::top::TopCommand { metrics, every, once, no_color } = command;
+        let ours = || self.metrics_addr.into();
+        let is_given = |url: &SecretString| !url.expose_secret().is_empty();
+        admin::top::Settings {
+            endpoints: if metrics.is_empty() { vec![ours()] } else { metrics },
+            amqp_url: self.amqp_url.clone().filter(is_given),
+            every: Duration::from_secs(every.into()),
+            live: terminal && !once && !self.json,
+            colours: no_color.is_none_or(|set| set.is_empty()),
+        }
     }
 
     /// How often queues and watched goods are looked at, if at all.

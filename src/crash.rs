@@ -1,7 +1,9 @@
-//! Faults on purpose: a test makes a process end, or stand still, after any step of a batch.
+//! Faults on purpose: a test makes a process end, or stand still, after any step of a batch, or while
+//! it shows something.
 //!
 //! `REDEEMQ_CRASH=after_commit:abort:3` ends the process when it comes to that point for the third
-//! time, without any clean-up; `stop` instead of `abort` freezes it until somebody sends SIGCONT.
+//! time, without any clean-up; `stop` instead of `abort` freezes it until somebody sends SIGCONT, and
+//! `panic` is a fault that Rust knows of.
 //! Only debug builds read the variable. In release builds a point is nothing at all.
 
 /// Where a process can be made to fail: after each step of a batch that something else can see.
@@ -21,6 +23,8 @@ pub enum Point {
     AfterConfirm,
     /// The acks are sent, and may or may not arrive.
     AtAck,
+    /// `redeemq top` has taken the terminal over and drawn on it.
+    OnScreen,
 }
 
 /// A process that was told to fail here does so.
@@ -40,7 +44,7 @@ mod armed {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const VARIABLE: &str = "REDEEMQ_CRASH";
-    const POINTS: [(&str, Point); 7] = [
+    const POINTS: [(&str, Point); 8] = [
         ("after_load", Point::AfterLoad),
         ("after_decide", Point::AfterDecide),
         ("before_commit", Point::BeforeCommit),
@@ -48,6 +52,7 @@ mod armed {
         ("after_publish", Point::AfterPublish),
         ("after_confirm", Point::AfterConfirm),
         ("at_ack", Point::AtAck),
+        ("on_screen", Point::OnScreen),
     ];
 
     /// The signal is taken by any thread, and meanwhile the others go on. So the one that came to the
@@ -78,6 +83,7 @@ mod armed {
     enum Kind {
         Abort,
         Stop,
+        Panic,
     }
 
     impl Fault {
@@ -88,6 +94,7 @@ mod armed {
             let kind = match parts.next()? {
                 "abort" => Kind::Abort,
                 "stop" => Kind::Stop,
+                "panic" => Kind::Panic,
                 _ => return None,
             };
             let pass = parts.next().map_or(Some(1), |pass| pass.parse().ok())?;
@@ -103,6 +110,7 @@ mod armed {
         tracing::warn!(?point, kind = ?fault.kind, "failing on purpose");
         match fault.kind {
             Kind::Abort => std::process::abort(),
+            Kind::Panic => panic!("failing on purpose"),
             Kind::Stop => {
                 if let Err(error) = Command::new("sh").args(["-c", STOP]).status() {
                     tracing::error!(%error, "no `sh` to stop with");

@@ -11,8 +11,8 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`server`]: shapes of messages, keyed hashes,
-//!   pauses, faults on purpose, what is measured on demand, connections;
+//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`progress`], [`server`]: shapes of messages,
+//!   keyed hashes, pauses, faults on purpose, what is measured on demand, how far work is, connections;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -33,6 +33,7 @@ pub mod domain;
 
 pub mod crash;
 pub mod gauges;
+pub mod progress;
 pub mod retry;
 pub mod secrets;
 pub mod server;

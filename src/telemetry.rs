@@ -1,9 +1,12 @@
 //! Logs: to standard error, as text for people or JSON for machines.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+static HUSHED: AtomicBool = AtomicBool::new(false);
 
 /// Begins to log. `RUST_LOG` chooses what; `info` if not set.
 pub fn init(as_json: bool) {
@@ -19,8 +22,32 @@ pub fn init(as_json: bool) {
         // A refused question closes its channel: whoever asked is told, and may have expected it.
         .with_target("lapin::channel", LevelFilter::OFF)
         .with_target("sqlx", LevelFilter::ERROR);
-    let colours = std::io::stderr().is_terminal();
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let colours = io::stderr().is_terminal();
+    let format = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let format = if as_json { format.json().boxed() } else { format.boxed() };
     tracing_subscriber::registry().with(format.with_filter(kept_quiet)).with(chosen).init();
+}
+
+fn writer() -> Box<dyn io::Write> {
+    match HUSHED.load(Ordering::Relaxed) && io::stderr().is_terminal() {
+        true => Box::new(io::sink()),
+        false => Box::new(io::stderr()),
+    }
+}
+
+/// Keeps the log off the terminal, which shows something else, for as long as this is held.
+#[derive(Debug)]
+#[must_use]
+pub struct Hushed(());
+
+/// Nothing is written to a terminal from now on.
+pub fn hush() -> Hushed {
+    HUSHED.store(true, Ordering::Relaxed);
+    Hushed(())
+}
+
+impl Drop for Hushed {
+    fn drop(&mut self) {
+        HUSHED.store(false, Ordering::Relaxed);
+    }
 }

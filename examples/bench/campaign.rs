@@ -44,6 +44,22 @@ const PARTS: [Part; 7] = [
     Part::Cost,
 ];
 
+impl Part {
+    /// How often it says what is measured now.
+    fn steps(self, plan: &Plan) -> usize {
+        let (rounds, side_rounds) = (plan.rounds, plan.side_rounds);
+        match self {
+            Part::Limits => 1 + rounds + side_rounds,
+            Part::Bounds => side_rounds + 1,
+            Part::Latency => side_rounds * plan.loads.len() + rounds,
+            Part::Http => rounds + 1,
+            Part::Growth => plan.ledger.len() * (1 + side_rounds),
+            Part::Imports => side_rounds,
+            Part::Cost => 1,
+        }
+    }
+}
+
 /// Everything at hand.
 pub struct Lab {
     pub bench: Bench,
@@ -58,12 +74,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    async fn open(arguments: &Arguments) -> anyhow::Result<Self> {
-        let plan = match (arguments.quick, arguments.smoke) {
-            (true, _) => Plan::quick(),
-            (_, true) => Plan::smoke(),
-            _ => Plan::full(),
-        };
+    async fn open(arguments: &Arguments, plan: Plan) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&arguments.folder)?;
         let folder = arguments.folder.canonicalize()?;
         let servers = match &arguments.services {
@@ -105,13 +116,20 @@ impl Lab {
 /// Measures, prints and writes.
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let begun = Instant::now();
+    let plan = match (arguments.quick, arguments.smoke) {
+        (true, _) => Plan::quick(),
+        (_, true) => Plan::smoke(),
+        _ => Plan::full(),
+    };
+    let wanted = |part: &Part| arguments.only.is_empty() || arguments.only.contains(part);
+    let parts: Vec<Part> = PARTS.into_iter().filter(wanted).collect();
+    // The world and the books are a step each.
+    table::begin(2 + parts.iter().map(|part| part.steps(&plan)).sum::<usize>());
     table::progress("loading the world");
-    let mut lab = Lab::open(arguments).await?;
+    let mut lab = Lab::open(arguments, plan).await?;
     let machine = Machine::look(&lab.bench, &lab.place).await?;
-    for part in PARTS {
-        if arguments.only.is_empty() || arguments.only.contains(&part) {
-            Box::pin(lab.measure(part)).await?;
-        }
+    for part in parts {
+        Box::pin(lab.measure(part)).await?;
     }
     table::progress("asking the books whether all that was right");
     lab.place.audit()?;

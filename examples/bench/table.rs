@@ -7,18 +7,37 @@ use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::stats::Spread;
 use crate::targets::{Target, Wanted};
+use redeemq::progress::{Progress, Unit};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+static PROGRESS: OnceLock<Progress> = OnceLock::new();
+
+/// So many times [`progress`] will be told of something new.
+pub fn begin(steps: usize) {
+    let progress = Progress::on_stderr("measuring", Unit::Pieces("steps"), steps as u64);
+    _ = PROGRESS.set(progress);
+}
 
 /// What is measured now.
 pub fn progress(what: &str) {
     static BEGUN: OnceLock<Instant> = OnceLock::new();
+    static STEPS: AtomicU64 = AtomicU64::new(0);
     let seconds = BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64();
-    println!("{seconds:>7.1} s  {what}");
+    let print = || println!("{seconds:>7.1} s  {what}");
+    let Some(progress) = PROGRESS.get() else { return print() };
+    progress.suspend(print);
+    progress.set(STEPS.fetch_add(1, Ordering::Relaxed));
+}
+
+fn end() {
+    PROGRESS.get().iter().for_each(Progress::finish);
 }
 
 pub fn stopped(error: &anyhow::Error) {
+    end();
     println!("\nThe bench could not measure: {error:#}");
 }
 
@@ -38,6 +57,7 @@ pub fn print(
     book: &Book,
     (seconds, load_after): (f64, f64),
 ) {
+    end();
     println!("\n{} run, {seconds:.0} s, medians with [lowest, highest]", plan.name);
     println!(
         "{} cores, {}, {:.1} GiB, Linux {}; load average {:.1} before, {load_after:.1} after",

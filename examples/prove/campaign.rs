@@ -42,7 +42,7 @@ pub async fn run(arguments: &Arguments, seed: u64) -> anyhow::Result<bool> {
 
     let reading = tokio::spawn(reader::read(Arc::clone(&front), servers.amqp_url.clone()));
     let mirroring = tokio::spawn(mirror(servers.amqp_url.clone(), rng.random()));
-    let watching = tokio::spawn(report::progress(Arc::clone(&front)));
+    let watching = tokio::spawn(report::progress(Arc::clone(&front), arguments.jobs));
     let longest = Duration::from_secs((arguments.seconds / 3).clamp(5, 30));
     let enough = CancellationToken::new();
     let nemesis = Nemesis {

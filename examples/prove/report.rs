@@ -7,11 +7,16 @@ use crate::front::Front;
 use crate::history::History;
 use crate::last::Last;
 use crate::nemesis::{Fault, Struck};
+use redeemq::progress::{Progress, Unit};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+static PROGRESS: OnceLock<Progress> = OnceLock::new();
+
+/// Between two looks at how far it is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Lines of faults that are printed of an account.
 const FAULTS_SHOWN: usize = 40;
 
@@ -27,7 +32,8 @@ pub fn begin(seed: u64, jobs: u64, seconds: u64) {
 }
 
 fn line(what: &str) {
-    println!("{:>7.1} s  {what}", clock().as_secs_f64());
+    let print = || println!("{:>7.1} s  {what}", clock().as_secs_f64());
+    PROGRESS.get().map_or_else(print, |progress| progress.suspend(print));
 }
 
 /// A fault that is over.
@@ -39,15 +45,18 @@ pub fn phase(what: &str) {
     line(what);
 }
 
-/// A line every ten seconds.
-pub async fn progress(front: Arc<Front>) {
+/// How many jobs have their results, of all that are to be sent, until it is told to end.
+pub async fn progress(front: Arc<Front>, jobs: u64) {
+    let progress = Progress::on_stderr("results of jobs", Unit::Pieces("jobs"), jobs);
+    let progress = PROGRESS.get_or_init(|| progress);
     loop {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        let (sent, results) = {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let (sent, unanswered) = {
             let history = front.history();
-            (history.jobs.len(), history.results)
+            (history.jobs.len(), history.unanswered().count())
         };
-        line(&format!("-- {sent} jobs sent, {results} results"));
+        progress.expect(jobs.max(sent as u64));
+        progress.set((sent - unanswered) as u64);
     }
 }
 
@@ -59,6 +68,7 @@ pub fn account(
     load_ended: i64,
     last: &Last,
 ) -> bool {
+    PROGRESS.get().iter().for_each(Progress::finish);
     println!("\nFaults, and the time from a fault's end to the first new decision");
     healing(history, faults, load_ended);
 
@@ -156,5 +166,6 @@ pub fn end(kept: bool, seed: u64, took: Duration, folder: &Path) {
 }
 
 pub fn stopped(error: &anyhow::Error, seed: u64) {
+    PROGRESS.get().iter().for_each(Progress::finish);
     println!("\nThe campaign could not be carried out (seed {seed}): {error:#}");
 }

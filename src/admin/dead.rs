@@ -7,6 +7,7 @@ use crate::broker::message::{Bound, Outgoing, Receipt};
 use crate::broker::publisher::Publisher;
 use crate::broker::topology::REQUESTS;
 use crate::broker::{self, BrokerError, letters, own};
+use crate::progress::{Progress, Unit};
 use crate::store::{self, ledger};
 use crate::wire::{self, request};
 use anyhow::{Context as _, bail};
@@ -66,7 +67,14 @@ pub async fn run(
         .await
         .context("the dead queue can't be opened: is another `redeemq dead` running?")?;
     let pool = broker::pool(amqp_url, "redeemq dead: replay", 1)?;
-    let worked = work(&command, &mut queue, &pool, store).await;
+    let progress = match command {
+        Command::Replay { all: true, .. } => {
+            out.progress("replaying", Unit::Pieces("letters"), queue.left().into())
+        }
+        _ => Progress::hidden(),
+    };
+    let worked = work(&command, &mut queue, &pool, store, &progress).await;
+    progress.finish();
     let closed = queue.close().await;
     broker::close(connection).await;
     let rows = worked?;
@@ -104,6 +112,7 @@ async fn work(
     queue: &mut DeadQueue,
     pool: &broker::Pool,
     store: &PgPool,
+    progress: &Progress,
 ) -> anyhow::Result<Vec<Value>> {
     let mut rows = Vec::new();
     while let Some(letter) = queue.next().await.map_err(explained)? {
@@ -130,6 +139,7 @@ async fn work(
                 }
             }
         });
+        progress.add(1);
     }
     Ok(rows)
 }

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod import;
 pub mod output;
 pub mod owner;
+pub mod top;
 pub mod watch;
 
 use crate::secrets::Secrets;

@@ -1,9 +1,9 @@
 //! What a command says: its result to stdout, as aligned text or as JSON; all else to stderr.
 
+use crate::progress::{Progress, Unit};
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{self, ErrorKind, Write};
 
 /// Lines of text, each a list of columns.
 pub type Lines = Vec<Vec<String>>;
@@ -11,7 +11,8 @@ pub type Lines = Vec<Vec<String>>;
 /// Where results and remarks go.
 pub struct Output {
     json: bool,
-    terminal: bool,
+    /// Whether somebody may be waiting.
+    live: bool,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
 }
@@ -19,8 +20,7 @@ pub struct Output {
 impl Output {
     /// The process's own.
     pub fn stdio(json: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self { json, terminal, out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
+        Self { json, live: true, out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
     }
 
     /// Any other, which no one watches live.
@@ -29,7 +29,7 @@ impl Output {
         out: impl Write + Send + 'static,
         err: impl Write + Send + 'static,
     ) -> Self {
-        Self { json, terminal: false, out: Box::new(out), err: Box::new(err) }
+        Self { json, live: false, out: Box::new(out), err: Box::new(err) }
     }
 
     /// Whether results are JSON.
@@ -61,17 +61,9 @@ impl Output {
         _ = writeln!(self.err, "{text}");
     }
 
-    /// A bar that moves on a terminal only, and never beside JSON.
-    pub fn progress(&self, doing: &'static str, total: u64) -> ProgressBar {
-        if !self.terminal || self.json {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}% {eta:>4}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::new(total)
-            .with_style(style)
-            .with_message(doing)
-            .with_finish(ProgressFinish::AndClear)
+    /// How far the command is, on stderr: beside JSON as well.
+    pub fn progress(&self, doing: &'static str, unit: Unit, total: u64) -> Progress {
+        if self.live { Progress::on_stderr(doing, unit, total) } else { Progress::hidden() }
     }
 }
 

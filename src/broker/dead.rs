@@ -71,6 +71,11 @@ impl DeadQueue {
         .await
     }
 
+    /// How many letters have not been looked at.
+    pub fn left(&self) -> u32 {
+        self.left
+    }
+
     /// The next letter; none after the last of those that lay here when it was opened.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 pub mod alone;
 pub mod consumer;
 pub mod dead;
+pub mod depths;
 pub mod direct;
 pub mod document;
 pub mod greeting;

@@ -13,9 +13,9 @@ mod source;
 mod stage;
 
 use super::output::Output;
+use crate::progress::{Progress, Unit};
 use crate::store::imports::{self, Chunk, Staged};
 use anyhow::Context as _;
-use indicatif::ProgressBar;
 use report::{Applied, Tally};
 use sheet::{Row, Sheet};
 use sqlx::{Connection as _, PgConnection, PgPool};
@@ -50,14 +50,14 @@ async fn run<I: Import>(
     let mut db = pool.acquire().await?.detach();
     let mut tally = Tally::new(output);
     let staged = stage::stage(&mut db, sheet, I::parse, &mut tally).await?;
-    let bar = tally.progress("importing", staged as u64);
-    apply(import, &mut db, staged, &mut tally, &bar).await.with_context(|| {
+    let progress = tally.progress("importing", Unit::Pieces("rows"), staged as u64);
+    apply(import, &mut db, staged, &mut tally, &progress).await.with_context(|| {
         format!(
             "stopped after {} of {staged} rows, which stay done; run the import again for the rest",
-            bar.position()
+            progress.done()
         )
     })?;
-    bar.finish_and_clear();
+    progress.finish();
     db.close().await?;
     tally.finish()
 }
@@ -67,15 +67,15 @@ async fn apply<I: Import>(
     db: &mut PgConnection,
     staged: i64,
     tally: &mut Tally<'_>,
-    bar: &ProgressBar,
+    progress: &Progress,
 ) -> anyhow::Result<()> {
     imports::analyze::<I::Row>(&mut *db).await?;
     for chunk in Chunk::all(staged) {
         let mut transaction = db.begin().await?;
         let applied = import.apply(&mut transaction, chunk).await?;
         transaction.commit().await?;
-        bar.set_position(chunk.upto as u64);
-        tally.applied(chunk, applied, bar);
+        progress.set(chunk.upto as u64);
+        tally.applied(chunk, applied, progress);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What an import came to.
 
 use crate::admin::output::{Output, line};
+use crate::progress::{Progress, Unit};
 use crate::store::imports::Chunk;
-use indicatif::ProgressBar;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -45,8 +45,8 @@ impl<'a> Tally<'a> {
         Self { output, report: Report::default() }
     }
 
-    pub(super) fn progress(&self, doing: &'static str, total: u64) -> ProgressBar {
-        self.output.progress(doing, total)
+    pub(super) fn progress(&self, doing: &'static str, unit: Unit, total: u64) -> Progress {
+        self.output.progress(doing, unit, total)
     }
 
     /// Rows in the file.
@@ -54,20 +54,20 @@ impl<'a> Tally<'a> {
         self.report.rows = rows;
     }
 
-    pub(super) fn applied(&mut self, chunk: Chunk, applied: Applied, bar: &ProgressBar) {
+    pub(super) fn applied(&mut self, chunk: Chunk, applied: Applied, progress: &Progress) {
         let Applied { added, updated, refused } = applied;
         self.report.added += added;
         self.report.updated += updated;
         self.report.unchanged += chunk.rows() - added - updated - refused.len() as i64;
         for row in refused {
-            self.bad(row, bar);
+            self.bad(row, progress);
         }
     }
 
-    pub(super) fn bad(&mut self, row: BadRow, bar: &ProgressBar) {
+    pub(super) fn bad(&mut self, row: BadRow, progress: &Progress) {
         self.report.bad_rows += 1;
         if !self.output.is_json() {
-            bar.suspend(|| self.output.remark(&format!("line {}: {}", row.line, row.reason)));
+            progress.suspend(|| self.output.remark(&format!("line {}: {}", row.line, row.reason)));
         } else if self.report.bad.len() < BAD_KEPT_MAX {
             self.report.bad.push(row);
         }

@@ -3,9 +3,9 @@
 
 use super::report::{BadRow, Tally};
 use super::sheet::{Row, Sheet};
+use crate::progress::{Progress, Unit};
 use crate::store::imports::{self, CopyText, Staged};
 use anyhow::Context as _;
-use indicatif::ProgressBar;
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
@@ -31,16 +31,16 @@ pub(super) async fn stage<S: Staged>(
     parse: fn(&Row<'_>) -> Result<S, String>,
     tally: &mut Tally<'_>,
 ) -> anyhow::Result<i64> {
-    let bar = tally.progress("reading", sheet.size);
+    let progress = tally.progress("reading", Unit::Bytes, sheet.size);
     imports::create::<S>(&mut *db).await?;
     let mut copy = imports::copy::<S>(db).await?;
     let (pieces, mut arriving) = mpsc::channel(PIECES_WAITING);
-    let position = bar.clone();
+    let position = progress.clone();
     let reader = tokio::task::spawn_blocking(move || read(sheet, parse, &pieces, &position));
     while let Some(piece) = arriving.recv().await {
         match piece {
             Piece::Rows(bytes) => _ = copy.send(bytes).await?,
-            Piece::Bad(row) => tally.bad(row, &bar),
+            Piece::Bad(row) => tally.bad(row, &progress),
         }
     }
     let count = match reader.await? {
@@ -51,7 +51,7 @@ pub(super) async fn stage<S: Staged>(
         }
     };
     copy.finish().await?;
-    bar.finish_and_clear();
+    progress.finish();
     tally.read(count.rows);
     Ok(count.staged)
 }
@@ -61,7 +61,7 @@ fn read<S: Staged>(
     mut sheet: Sheet,
     parse: fn(&Row<'_>) -> Result<S, String>,
     pieces: &mpsc::Sender<Piece>,
-    position: &ProgressBar,
+    position: &Progress,
 ) -> anyhow::Result<Count> {
     let mut count = Count { rows: 0, staged: 0 };
     let mut text = CopyText::default();
@@ -79,7 +79,7 @@ fn read<S: Staged>(
             return Ok(count);
         }
         if text.is_empty() {
-            position.set_position(sheet.position());
+            position.set(sheet.position());
         }
     }
     if !text.is_empty() {
