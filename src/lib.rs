@@ -11,8 +11,8 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`server`]: shapes of messages, keyed hashes,
-//!   pauses, faults on purpose, what is measured on demand, connections;
+//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`server`], [`client`]: shapes of messages, keyed
+//!   hashes, pauses, faults on purpose, what is measured on demand, connections in and out;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -31,6 +31,7 @@
 
 pub mod domain;
 
+pub mod client;
 pub mod crash;
 pub mod gauges;
 pub mod retry;
