@@ -13,6 +13,7 @@
 //! - [`domain`]: the rules, pure;
 //! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`server`], [`client`]: shapes of messages, keyed
 //!   hashes, pauses, faults on purpose, what is measured on demand, connections in and out;
+//! - [`traces`]: spans, and their way to a collector;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -38,6 +39,8 @@ pub mod retry;
 pub mod secrets;
 pub mod server;
 pub mod wire;
+
+pub mod traces;
 
 pub mod broker;
 pub mod store;

@@ -48,4 +48,5 @@ mod silence;
 mod slow;
 mod speed;
 mod supply;
+mod traces;
 mod waiting;
