@@ -79,3 +79,35 @@ fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {
     value.set_sensitive(true);
     Some((name.trim().parse().ok()?, value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_have_a_path_of_their_own_below_the_endpoint() {
+        for (endpoint, traces) in [
+            ("http://host:4318", Some("http://host:4318/v1/traces")),
+            ("https://host/otlp/", Some("https://host/otlp/v1/traces")),
+            ("host:4318", None),
+            ("grpc://host:4317", None),
+            ("http://user:password@host:4318", None),
+            ("http://host:4318?key=secret", None),
+        ] {
+            let read = uri(&SecretString::from(endpoint)).map(|uri| uri.to_string());
+            assert_eq!(read.as_deref(), traces, "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn headers_are_pairs_and_shown_to_nobody() {
+        let read = |list: &str| headers(&SecretString::from(list));
+        let known = read("x-tenant=west%20coast, api-key=a=b").expect("headers");
+        assert_eq!([&known["x-tenant"], &known["api-key"]], ["west coast", "a=b"]);
+        assert!(!format!("{known:?}").contains("west"));
+        assert!(read("").expect("none").is_empty());
+        for bad in ["api-key", "a b=c", "a=%0a", "=c"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

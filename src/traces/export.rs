@@ -30,7 +30,7 @@ impl Exporting {
     pub(super) fn begin(collector: Collector) -> (Queue, Self) {
         let (queue, ended) = Queue::new();
         let stop = CancellationToken::new();
-        let exporter = Exporter { collector, complained_at: None, is_failing: false };
+        let exporter = Exporter { collector, complained_at: None, has_complained: false };
         let task = tokio::spawn(exporter.export(ended, stop.clone()));
         (queue, Self { stop, task })
     }
@@ -48,8 +48,10 @@ impl Exporting {
 
 struct Exporter {
     collector: Collector,
+    /// When that was last.
     complained_at: Option<Instant>,
-    is_failing: bool,
+    /// Since it last took any.
+    has_complained: bool,
 }
 
 impl Exporter {
@@ -66,17 +68,17 @@ impl Exporter {
 
     fn goes_well(&mut self, spans: u64) {
         metrics::counter!("redeemq_spans_exported_total").increment(spans);
-        if std::mem::take(&mut self.is_failing) {
-            tracing::debug!("the collector takes spans again");
+        if std::mem::take(&mut self.has_complained) {
+            tracing::info!("the collector takes spans again");
         }
     }
 
     /// They are lost; the next ones try their luck after a pause.
     async fn fails(&mut self, spans: u64, error: &str, stop: &CancellationToken) {
         metrics::counter!("redeemq_spans_lost_total", "why" => "refused").increment(spans);
-        self.is_failing = true;
         if self.complained_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             self.complained_at = Some(Instant::now());
+            self.has_complained = true;
             tracing::warn!(
                 error,
                 "the collector takes no spans: they are lost; nothing else is held up"

@@ -33,6 +33,27 @@ async fn a_batch_that_is_tried_again_tells_why() {
 }
 
 #[tokio::test]
+async fn a_request_that_the_broker_does_not_take_is_an_error() {
+    let site = with_mugs().await;
+    let collector = Collector::open().await;
+    let nobody = ("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/none");
+    let ingress = site.launch(Role::Ingress, &[collector.named(), nobody]).await;
+    let caller = site.caller(&ingress, "acme").await;
+    let params = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
+    eventually("a job comes as far as the broker", async || {
+        assert_eq!(caller.post("/Redeem/goods", &params).await.said(), (503, "3003"));
+        !collector.all("send redeem.requests").is_empty()
+    })
+    .await;
+    let sent = collector.all("send redeem.requests").remove(0);
+    assert!(sent.is_error && sent.tells("error.type") == "refused", "{sent:?}");
+    let asked = collector.one(&sent.trace, "POST /Redeem/goods").await;
+    assert!(asked.is_error && asked.tells("error.type") == "503", "{asked:?}");
+    drop(ingress);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_dead_letter_is_an_error_in_its_jobs_trace() {
     let site = with_mugs().await;
     let collector = Collector::open().await;
