@@ -6,6 +6,7 @@ use crate::broker::lanes::LANES_MAX;
 use crate::config::{Command, Config};
 use crate::gauges::Gauges;
 use crate::store::{self, Role};
+use crate::traces::Traces;
 use crate::{admin, ingress, ops, telemetry, worker};
 use sqlx::PgPool;
 use std::io::IsTerminal as _;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Connections of a worker: one batch in the database, looks into the ledger beside it, and one for
@@ -87,6 +89,10 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
     let metrics = ops::Metrics::install(gauges.clone(), with_ingress, with_worker)?;
     // Secrets are asked of a worker as well: it is told of a missing one now, not at a rotation.
     let secrets = config.secrets()?;
+    let (traces, exporting) = match config.collector.traces() {
+        Some(settings) => Traces::begin(&settings).map(|(traces, way)| (traces, Some(way)))?,
+        None => (Traces::default(), None),
+    };
     let stop = CancellationToken::new();
     let mut parts = JoinSet::new();
     parts.spawn(ops::run(config.metrics_addr, metrics, stop.clone()));
@@ -96,7 +102,9 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
     }
     if with_ingress {
         let store = pool(config, Role::Ingress, INGRESS_CONNECTIONS)?;
-        parts.spawn(ingress::run(config.ingress()?, secrets, store, gauges.clone(), stop.clone()));
+        let (settings, gauges) = (config.ingress()?, gauges.clone());
+        let running = ingress::run(settings, secrets, store, gauges, traces.clone(), stop.clone());
+        parts.spawn(running);
     }
     if let Some(seconds) = config.audit_every_seconds.filter(|_| with_worker) {
         let books = pool(config, Role::Admin, 1)?;
@@ -113,16 +121,20 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         let store = pool(config, Role::Worker, WORKER_CONNECTIONS + lanes * LANE_CONNECTIONS)?;
         let part = if with_ingress { Part::Serve } else { Part::Worker };
         let examined = doctor_settings(config, part)?;
-        parts.spawn(work(config.worker()?, store, gauges, examined, stop.clone()));
+        parts.spawn(work(config.worker()?, store, gauges, traces, examined, stop.clone()));
     }
     let ended = tokio::select! {
         signal = stop_signal() => { tracing::info!(signal = signal?, "stopping"); Ok(()) }
         ended = parts.join_next() => ended.map_or(Ok(()), |part| part?),
     };
     stop.cancel();
+    let deadline = Instant::now() + STOP_MAX;
     let all = async { while parts.join_next().await.is_some() {} };
-    if tokio::time::timeout(STOP_MAX, all).await.is_err() {
+    if tokio::time::timeout_at(deadline, all).await.is_err() {
         tracing::warn!("not everything ended in time; what is unsettled will be delivered again");
+    }
+    if let Some(exporting) = exporting {
+        exporting.finish(deadline).await;
     }
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -132,6 +144,7 @@ async fn work(
     settings: worker::Settings,
     store: PgPool,
     gauges: Gauges,
+    traces: Traces,
     examined: doctor::Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -140,7 +153,7 @@ async fn work(
         None => return Ok(()),
         Some(fit) => fit?,
     }
-    worker::run(settings, store, gauges, stop).await
+    worker::run(settings, store, gauges, traces, stop).await
 }
 
 async fn stop_signal() -> std::io::Result<&'static str> {

@@ -4,11 +4,13 @@ use crate::broker::{lanes, topology};
 use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};
+use collector::Collector;
 use door::Door;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub mod collector;
 pub mod door;
 
 /// Redeems goods, coupon codes and sponsor rewards: an HTTP ingress, workers, and the tools beside them.
@@ -93,6 +95,9 @@ pub struct Config {
     /// How often queues and watched goods are looked at for the metrics, in seconds; 0 is never.
     #[arg(long, env = "REDEEMQ_LOOK_EVERY_SECONDS", global = true, default_value_t = 5)]
     pub look_every_seconds: u32,
+    /// Where traces go.
+    #[command(flatten)]
+    pub collector: Collector,
     /// Log lines as JSON.
     #[arg(long, env = "REDEEMQ_LOG_JSON", global = true)]
     pub log_json: bool,

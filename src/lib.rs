@@ -11,8 +11,10 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`progress`], [`server`]: shapes of messages,
-//!   keyed hashes, pauses, faults on purpose, what is measured on demand, how far work is, connections;
+//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`progress`], [`server`], [`client`]: shapes of
+//!   messages, keyed hashes, pauses, faults on purpose, what is measured on demand, how far work is,
+//!   connections in and out;
+//! - [`traces`]: spans, and their way to a collector;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
 //! - [`config`], [`ops`], [`telemetry`], [`app`]: what makes a process of them.
@@ -31,6 +33,7 @@
 
 pub mod domain;
 
+pub mod client;
 pub mod crash;
 pub mod gauges;
 pub mod progress;
@@ -38,6 +41,8 @@ pub mod retry;
 pub mod secrets;
 pub mod server;
 pub mod wire;
+
+pub mod traces;
 
 pub mod broker;
 pub mod store;

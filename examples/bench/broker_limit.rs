@@ -12,6 +12,7 @@ use redeemq::broker::message::Bound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::broker::{self};
 use redeemq::domain::job::Job;
+use redeemq::traces::messages::Sending;
 use redeemq::wire;
 use redeemq::worker::BATCH_MAX;
 use redeemq::worker::parcel::Parcel;
@@ -97,5 +98,6 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
 
 fn parcel(received: &Received, job: &Job, result: &str) -> Parcel {
     let letter = letters::result(received, job, result, false);
-    Parcel { tag: received.tag, letter, decided_at: None, is_dead: false }
+    let sending = Sending::default();
+    Parcel { tag: received.tag, letter, decided_at: None, is_dead: false, sending }
 }

@@ -10,6 +10,7 @@ use redeemq::broker::lanes::Source;
 use redeemq::broker::message::Bound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::store::{self, Role};
+use redeemq::traces::Traces;
 use redeemq::worker::age::Ages;
 use redeemq::worker::attempt::attempt;
 use redeemq::worker::{BATCH_MAX, Context, Settings};
@@ -38,7 +39,9 @@ impl Database {
         };
         let (source, bound, silent) = (Source::Common, Bound::default(), Arc::default());
         let hand = Ages::default().hand();
-        Ok(Self(Arc::new(Context { source, settings, store, publishers, bound, silent, hand })))
+        let traces = Traces::default();
+        let context = Context { source, settings, store, publishers, bound, silent, hand, traces };
+        Ok(Self(Arc::new(context)))
     }
 
     /// Jobs a second, of the time that batches took.
@@ -53,7 +56,7 @@ impl Database {
         while decided == 0 || took.as_secs_f64() < seconds {
             let batch = jobs.read(BATCH_MAX);
             let begun = Instant::now();
-            let answers = attempt(Arc::clone(&self.0), batch.into()).await?;
+            let answers = attempt(Arc::clone(&self.0), batch.into(), None).await?;
             took += begun.elapsed();
             for answer in &answers {
                 ensure!(answer.is_effective, "a job was not granted: {}", answer.body);
@@ -67,7 +70,7 @@ impl Database {
     pub async fn samples(&self, jobs: &Jobs) -> anyhow::Result<Samples> {
         let request = jobs.message().body.to_vec();
         let job = redeemq::wire::request::decode(&request)?;
-        let answers = attempt(Arc::clone(&self.0), [job].into()).await?;
+        let answers = attempt(Arc::clone(&self.0), [job].into(), None).await?;
         let answer = answers.first().context("an answer")?;
         ensure!(answer.is_effective, "a job was not granted: {}", answer.body);
         Ok(Samples { request, result: answer.body.as_bytes().to_vec() })

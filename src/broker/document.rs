@@ -3,6 +3,7 @@
 use super::letters::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use super::topology::{DEAD, REPLY_PREFIX, REQUESTS, RESULTS};
 use crate::domain::request::Operation;
+use crate::traces::{TRACEPARENT, TRACESTATE};
 use crate::wire::answer::{Body, Notice};
 use crate::wire::envelope::API_VERSION;
 use crate::wire::request::Written;
@@ -104,7 +105,10 @@ fn message(title: &str, payload: &Value, headers: &[(&str, &str, &str)]) -> Valu
     let of = |kind, what| json!({"type": kind, "description": what});
     let mut all: Map<String, Value> =
         headers.iter().map(|(name, kind, what)| ((*name).to_owned(), of(*kind, *what))).collect();
-    all.insert("traceparent".to_owned(), of("string", "goes along, up to 255 bytes"));
+    let place =
+        "W3C's place in a trace, up to 255 bytes: what follows from the message continues there";
+    all.insert(TRACEPARENT.to_owned(), of("string", place));
+    all.insert(TRACESTATE.to_owned(), of("string", "goes with it, up to 512 bytes"));
     json!({"title": title, "payload": payload, "headers": {"type": "object", "properties": all}})
 }
 

@@ -3,6 +3,7 @@
 use super::consumer::Received;
 use super::message::Outgoing;
 use super::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
+use super::traced::passed_on;
 use super::{AMQPValue, BasicProperties, FieldTable, own, short};
 use crate::domain::job::Job;
 use crate::wire::answer;
@@ -20,9 +21,6 @@ pub const REPLAYED: &str = "x-replayed";
 
 /// Longest reason; it may quote what came.
 const REASON_MAX_BYTES: usize = 500;
-/// Longest `traceparent` that is passed on; W3C's has 55 bytes. What comes in one frame with little
-/// else need not fit into one with ours, and the broker ends the connection over that.
-const TRACE_MAX_BYTES: usize = 255;
 /// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
 const HEADERS_MAX: usize = 64 * 1024;
 
@@ -44,7 +42,7 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
     }
     let properties = properties(received, &job.job_id)
         .with_type(own(job.operation.as_str()))
-        .with_headers(traced(received, headers));
+        .with_headers(passed_on(received, headers));
     let routing_key = format!("{}.{}", job.client, job.operation.as_str());
     let main = to_results(&routing_key, properties.clone(), Arc::clone(&body));
     Letter { main, copies: reply(received, properties, body).into_iter().collect() }
@@ -74,7 +72,8 @@ fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
     let client = known.client.as_str();
     let notice = answer::dead_notice(&known.job_id, client, operation, reason);
     let body: Arc<[u8]> = notice.into_bytes().into();
-    let properties = properties(received, &known.job_id);
+    let headers = passed_on(received, FieldTable::default());
+    let properties = properties(received, &known.job_id).with_headers(headers);
     let routing_key = format!("{client}.{}", operation.unwrap_or("unknown"));
     let mut notices = vec![to_results(&routing_key, properties.clone(), Arc::clone(&body))];
     notices.extend(reply(received, properties, body));
@@ -133,17 +132,6 @@ fn properties(received: &Received, job_id: &str) -> BasicProperties {
         .with_correlation_id(correlation_id)
         .with_content_type(own("application/json"))
         .with_delivery_mode(2)
-}
-
-fn traced(received: &Received, mut headers: FieldTable) -> FieldTable {
-    let theirs = received.properties.headers().as_ref();
-    if let Some(AMQPValue::LongString(trace)) =
-        theirs.and_then(|headers| headers.inner().get("traceparent"))
-        && trace.as_bytes().len() <= TRACE_MAX_BYTES
-    {
-        headers.insert(own("traceparent"), AMQPValue::LongString(trace.clone()));
-    }
-    headers
 }
 
 /// Only to queues that are meant for it: a caller can't have us write anywhere else.

@@ -1,16 +1,13 @@
 //! The broker's management API: what AMQP can't tell, the policies above all.
 
 use super::{BrokerError, Result, in_time};
+use crate::client::Client;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderValue};
-use hyper::{Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::{Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -23,17 +20,14 @@ const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// Asks the API about one vhost.
 pub struct Management {
-    http: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    http: Client,
     /// Without user and password.
     url: Url,
     credentials: HeaderValue,
     vhost: String,
 }
 
-struct Answer {
-    status: StatusCode,
-    body: Bytes,
-}
+struct Answer(Response<Bytes>);
 
 /// A queue as it really is.
 #[derive(Debug, Deserialize)]
@@ -94,9 +88,7 @@ impl Management {
             return Err(unreadable());
         }
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| unreadable())?;
-        let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(failed)?;
-        let connector = connector.https_or_http().enable_http1().build();
-        let http = Client::builder(TokioExecutor::new()).build(connector);
+        let http = Client::new().map_err(failed)?;
         Ok(Self { http, url, credentials, vhost: vhost.to_owned() })
     }
 
@@ -150,7 +142,7 @@ impl Management {
     pub async fn alarms(&self) -> Result<Vec<String>> {
         // Alarms come with the status 503.
         let answer = self.ask(&["health", "checks", "alarms"]).await?;
-        let known = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status);
+        let known = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status());
         let checked: Alarms = if known { answer.read()? } else { return answer.refusal() };
         let text = |alarm: &Map<String, Value>, field: &str| {
             alarm.get(field).and_then(Value::as_str).unwrap_or("?").to_owned()
@@ -166,12 +158,12 @@ impl Management {
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T> {
         let answer = self.ask(path).await?;
-        if answer.status.is_success() { answer.read() } else { answer.refusal() }
+        if answer.status().is_success() { answer.read() } else { answer.refusal() }
     }
 
     async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>> {
         let answer = self.ask(path).await?;
-        match answer.status {
+        match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => answer.read().map(Some),
             _ => answer.refusal(),
@@ -185,25 +177,23 @@ impl Management {
             parts.pop_if_empty().push("api").extend(path);
         }
         let request = Request::get(url.as_str()).header(AUTHORIZATION, &self.credentials);
-        let request = request.body(Empty::new()).map_err(failed)?;
-        in_time("the management API", async {
-            let answer = self.http.request(request).await.map_err(failed)?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-            let body = body.map_err(|error| BrokerError::Management(error.to_string()))?;
-            Ok(Answer { status, body: body.to_bytes() })
-        })
-        .await
+        let request = request.body(Full::default()).map_err(failed)?;
+        let asking = async { self.http.ask(request, ANSWER_MAX).await.map_err(failed) };
+        in_time("the management API", asking).await.map(Answer)
     }
 }
 
 impl Answer {
+    fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
     fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(failed)
+        serde_json::from_slice(self.0.body()).map_err(failed)
     }
 
     fn refusal<T>(&self) -> Result<T> {
-        Err(BrokerError::Management(match self.status {
+        Err(BrokerError::Management(match self.status() {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "it does not let us ask this: the password is wrong, or the user lacks a tag (monitoring; administrator for the rights of users)".to_owned(),
             StatusCode::NOT_FOUND => "there is no such thing: is it the API of this broker?".to_owned(),
             status => format!("it answered {status}"),
@@ -221,15 +211,8 @@ fn credentials(url: &Url) -> Option<HeaderValue> {
     Some(header)
 }
 
-/// An error with its causes.
 fn failed(error: impl std::error::Error) -> BrokerError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    BrokerError::Management(text)
+    BrokerError::Management(error.to_string())
 }
 
 /// An empty table comes as an empty list.

@@ -24,6 +24,7 @@ mod question;
 pub mod replies;
 pub mod settler;
 pub mod topology;
+pub mod traced;
 
 use crate::gauges::{Gauges, pooled};
 use deadpool_lapin::{PoolConfig, Runtime, Timeouts};

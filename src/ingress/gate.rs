@@ -28,6 +28,17 @@ pub enum Passed {
     Unknown,
 }
 
+impl Passed {
+    /// Why it is not known to be there, if it is not.
+    pub fn fault(self) -> Option<&'static str> {
+        match self {
+            Passed::Confirmed => None,
+            Passed::Refused(_) => Some("refused"),
+            Passed::Unknown => Some("unknown"),
+        }
+    }
+}
+
 /// The publishers.
 pub struct Gate {
     publishers: Vec<Entrance>,

@@ -20,12 +20,14 @@ pub mod redeem;
 pub mod replies;
 pub mod routes;
 pub mod tokens;
+pub mod traced;
 
 use crate::domain::code::Code;
 use crate::gauges::Gauges;
 use crate::secrets::Secrets;
 use crate::server::{self, Bounds};
 use crate::store;
+use crate::traces::Traces;
 use answers::Refused;
 use axum::Router;
 use axum::http::HeaderMap;
@@ -82,6 +84,8 @@ pub struct Front {
     pub limits: Arc<Limits>,
     /// Places for those who wait for a decision.
     pub waits: Semaphore,
+    /// Makes spans.
+    pub traces: Traces,
     /// Nobody shall wait any longer.
     pub stop: CancellationToken,
 }
@@ -109,12 +113,12 @@ pub fn router(front: Arc<Front>) -> Router {
         let counting = from_fn_with_state(Arc::clone(&front.limits), limits::of_address);
         counted = counted.layer(counting);
     }
-    free.into_iter()
-        .fold(Router::new(), add)
-        .method_not_allowed_fallback(wrong_method)
-        .merge(counted)
-        .layer(from_fn(hygiene::keep))
-        .with_state(front)
+    let free = free.into_iter().fold(Router::new(), add).method_not_allowed_fallback(wrong_method);
+    let mut counted = counted.layer(from_fn(hygiene::keep));
+    if front.traces.are_on() {
+        counted = counted.layer(from_fn_with_state(front.traces.clone(), traced::request));
+    }
+    free.layer(from_fn(hygiene::keep)).merge(counted).with_state(front)
 }
 
 /// What there is for connections that are one too many. The process lives, but is not ready.
@@ -145,6 +149,7 @@ pub async fn run(
     secrets: Secrets,
     store: PgPool,
     gauges: Gauges,
+    traces: Traces,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.http_addr).await.map_err(|error| {
@@ -163,6 +168,7 @@ pub async fn run(
         waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
         secrets,
         store,
+        traces,
         stop: stop.clone(),
     });
     let bounds = Bounds {

@@ -7,13 +7,14 @@ use super::replies::Ticket;
 use super::{Front, body, headers};
 use crate::broker::message::Outgoing;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{BasicProperties, lanes, own, short};
+use crate::broker::{BasicProperties, lanes, own, short, traced};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
 use crate::domain::params::{Given, Params};
 use crate::domain::request::{Operation, Request};
 use crate::secrets::Secrets;
+use crate::traces::Place;
 use crate::wire::{self, reply};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -50,7 +51,8 @@ pub async fn accept(
         Asked { id: front.secrets.job_id(&client, key, request.content(operation)), client };
     let waiting = front.may_wait(&parts.headers);
     let wait = waiting.as_ref().map(|(wait, _place)| *wait);
-    let message = Message { operation, request, correlation_id: correlation(&parts.headers)? };
+    let correlation_id = correlation(&parts.headers)?;
+    let message = Message { operation, request, correlation_id, from: parts.extensions.get() };
     publish(&front, &asked, message, wait).await
 }
 
@@ -80,13 +82,15 @@ fn correlation(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     Ok(headers::visible(headers, "X-Correlation-Id")?.map(str::to_owned))
 }
 
-struct Message {
+struct Message<'a> {
     operation: Operation,
     request: Request,
     correlation_id: Option<String>,
+    /// Where its trace comes from, while there are any.
+    from: Option<&'a Place>,
 }
 
-impl Message {
+impl Message<'_> {
     fn outgoing(&self, asked: &Asked, reply_to: Option<&str>) -> Outgoing {
         let job_id = asked.id.to_string();
         let client = &asked.client;
@@ -116,7 +120,7 @@ impl Message {
 async fn publish(
     front: &Front,
     asked: &Asked,
-    message: Message,
+    message: Message<'_>,
     wait: Option<Duration>,
 ) -> Result<Response, Refused> {
     let deadline = wait.map(|wait| Instant::now() + wait);
@@ -124,7 +128,11 @@ async fn publish(
     let ticket = wait.and_then(|_| front.replies.wait_for(&job_id));
     let reply_to = ticket.as_ref().map(|ticket| ticket.reply_to.as_str());
     let operation = message.operation.as_str();
-    match front.gate.pass(message.outgoing(asked, reply_to)).await {
+    let mut outgoing = message.outgoing(asked, reply_to);
+    let mut sending = traced::send(&front.traces, &mut outgoing, message.from);
+    let passed = front.gate.pass(outgoing).await;
+    sending.tell(passed.fault());
+    match passed {
         Passed::Confirmed => {
             metrics::counter!("redeemq_accepted_total", "operation" => operation).increment(1);
         }

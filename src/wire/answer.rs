@@ -107,6 +107,11 @@ pub struct Stamp {
     pub decided_at: OffsetDateTime,
 }
 
+/// The four digits of a stored answer.
+pub fn code(body: &str) -> Option<String> {
+    serde_json::from_str(body).ok().map(|answer: Answer<'_>| answer.error_code)
+}
+
 /// The result body of a decision.
 pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> String {
     let (response, shorts) = match outcome {

@@ -7,6 +7,7 @@ use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::store::persist::Entry;
 use crate::store::{self, StoreError};
+use crate::traces::{Place, Traces};
 use crate::wire::answer;
 use sqlx::{Connection as _, PgConnection};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Answer {
     pub decided_at: Option<Instant>,
     /// Whether something changed hands just now: more than a stored refusal.
     pub is_effective: bool,
+    /// Where its result continues its job's trace, if that is kept.
+    pub place: Option<Place>,
 }
 
 impl Answer {
@@ -34,13 +37,17 @@ impl Answer {
 }
 
 /// Tries once. Whatever goes wrong, nothing has changed; whether a commit that was not answered
-/// happened, the next attempt finds in the ledger.
+/// happened, the next attempt finds in the ledger. Its steps are spans of the batch, where that has one.
 ///
 /// # Errors
 /// The caller decides by [`StoreError::fault`] what to do.
-pub async fn attempt(context: Arc<Context>, jobs: Arc<[Job]>) -> Result<Vec<Answer>, StoreError> {
+pub async fn attempt(
+    context: Arc<Context>,
+    jobs: Arc<[Job]>,
+    batch: Option<Place>,
+) -> Result<Vec<Answer>, StoreError> {
     let mut db = context.store.acquire().await?;
-    let decided = store::in_time(in_transaction(&mut db, &context, &jobs)).await;
+    let decided = store::in_time(in_transaction(&mut db, &context, &jobs, batch)).await;
     if decided.as_ref().is_err_and(StoreError::spoils_session) {
         db.close_on_drop();
     }
@@ -51,8 +58,9 @@ async fn in_transaction(
     db: &mut PgConnection,
     context: &Context,
     jobs: &[Job],
+    batch: Option<Place>,
 ) -> Result<Vec<Answer>, StoreError> {
-    let mut steps = Steps::begin();
+    let mut steps = Steps::begin(&context.traces, batch);
     let mut db = db.begin().await?;
     let mut state = store::load::load(&mut db, jobs).await?;
     crash::point(Point::AfterLoad);
@@ -78,18 +86,24 @@ async fn in_transaction(
 }
 
 /// How long each step took.
-struct Steps(Instant);
+struct Steps<'a> {
+    begun: Instant,
+    traces: &'a Traces,
+    batch: Option<Place>,
+}
 
-impl Steps {
-    fn begin() -> Self {
-        Self(Instant::now())
+impl<'a> Steps<'a> {
+    fn begin(traces: &'a Traces, batch: Option<Place>) -> Self {
+        Self { begun: Instant::now(), traces, batch }
     }
 
     fn done(&mut self, step: &'static str) {
-        let now = Instant::now();
-        let took = now.duration_since(self.0).as_secs_f64();
-        metrics::histogram!("redeemq_step_seconds", "step" => step).record(took);
-        self.0 = now;
+        let took = self.begun.elapsed();
+        metrics::histogram!("redeemq_step_seconds", "step" => step).record(took.as_secs_f64());
+        if let Some(batch) = &self.batch {
+            self.traces.step(batch, step, took);
+        }
+        self.begun += took;
     }
 }
 
@@ -138,6 +152,7 @@ fn answers(
         body: body(place, job, verdict),
         decided_at: matches!(verdict, Verdict::Decided(_)).then_some(decided_at),
         is_effective: matches!(verdict, Verdict::Decided(Outcome::Granted(_) | Outcome::Verified)),
+        place: None,
     };
     jobs.iter().zip(verdicts).enumerate().map(answer).collect()
 }

@@ -6,8 +6,9 @@ use super::dubious::Dubious;
 use super::parcel::Parcel;
 use crate::broker::consumer::{Consumer, Received};
 use crate::broker::topology::ATTEMPTS_MAX;
-use crate::broker::{self, BrokerError, letters};
+use crate::broker::{self, BrokerError, letters, traced};
 use crate::domain::job::Job;
+use crate::traces::Traces;
 use crate::wire::request::{self, Undecodable};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -66,11 +67,19 @@ impl Item {
     }
 
     /// The answer to it, to be published.
-    pub fn result(&self, answer: &Answer) -> Option<Parcel> {
+    pub fn result(&self, traces: &Traces, answer: &Answer) -> Option<Parcel> {
         let (Asks::Job(job) | Asks::Overdue(job)) = &self.asks else { return None };
-        let letter = letters::result(&self.received, job, &answer.body, answer.is_replayed());
+        let mut letter = letters::result(&self.received, job, &answer.body, answer.is_replayed());
+        let kept = answer.place.as_ref();
+        let sending = kept.map(|place| traced::send_letter(traces, &mut letter, Some(place)));
         let (tag, decided_at) = (self.received.tag, answer.decided_at);
-        Some(Parcel { tag, letter, decided_at, is_dead: false })
+        Some(Parcel {
+            tag,
+            letter,
+            decided_at,
+            is_dead: false,
+            sending: sending.unwrap_or_default(),
+        })
     }
 
     /// Seen before: whatever ended that attempt, it shall take no neighbour along.

@@ -8,6 +8,7 @@ use crate::broker::letters::Letter;
 use crate::broker::message::{Outgoing, Receipt};
 use crate::broker::settler::Settler;
 use crate::broker::{BrokerError, Result};
+use crate::traces::messages::Sending;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -21,29 +22,34 @@ pub struct Laggard {
     /// The delivery that waits for it; none for a copy, for which nothing waits.
     pub tag: Option<u64>,
     decided_at: Option<std::time::Instant>,
+    sending: Sending,
     pub(super) since: Instant,
 }
 
 impl Laggard {
     /// A result, whose time begins now.
     pub fn of(parcel: Parcel) -> Self {
-        let Parcel { tag, letter, decided_at, .. } = parcel;
-        Self { message: letter.main, tag: Some(tag), decided_at, since: Instant::now() }
+        let Parcel { tag, letter, decided_at, sending, .. } = parcel;
+        let (message, since) = (letter.main, Instant::now());
+        Self { message, tag: Some(tag), decided_at, sending, since }
     }
 
     /// A copy, likewise.
     pub fn copy(message: Outgoing) -> Self {
-        Self { message, tag: None, decided_at: None, since: Instant::now() }
+        let (sending, since) = (Sending::default(), Instant::now());
+        Self { message, tag: None, decided_at: None, sending, since }
     }
 
     /// To be published as usual: the result that this delivery waits for.
     pub(super) fn into_parcel(self, tag: u64) -> Parcel {
         let letter = Letter { main: self.message, copies: Vec::new() };
-        Parcel { tag, letter, decided_at: self.decided_at, is_dead: false }
+        let (decided_at, sending) = (self.decided_at, self.sending);
+        Parcel { tag, letter, decided_at, is_dead: false, sending }
     }
 
     /// It has waited long enough, or its fate is known.
-    pub(super) fn count(&self, receipt: Receipt) {
+    pub(super) fn count(&mut self, receipt: Receipt) {
+        self.sending.tell(parcel::fault(receipt));
         match self.tag {
             Some(_) => parcel::count_result(receipt, self.decided_at),
             None => parcel::count_copies([receipt]),

@@ -26,6 +26,7 @@ pub mod publish;
 pub mod silent;
 pub mod stock;
 pub mod suspects;
+pub mod traced;
 pub mod trials;
 pub mod undertaker;
 pub mod waiting;
@@ -36,6 +37,7 @@ use crate::broker::{self, BrokerError};
 use crate::domain::decide::Rules;
 use crate::gauges::Gauges;
 use crate::retry::Pauses;
+use crate::traces::Traces;
 use crate::{store, wire};
 use age::{Ages, Hand};
 use secrecy::SecretString;
@@ -88,6 +90,8 @@ pub struct Context {
     pub silent: Arc<SilentRoutes>,
     /// What the lane has in hand.
     pub hand: Arc<Hand>,
+    /// Makes spans.
+    pub traces: Traces,
 }
 
 impl Context {
@@ -105,6 +109,7 @@ pub async fn run(
     settings: Settings,
     store: PgPool,
     gauges: Gauges,
+    traces: Traces,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", PUBLISHERS_MAX)?;
@@ -117,7 +122,7 @@ pub async fn run(
     metrics::gauge!("redeemq_routes_silent").set(0.0);
     let (bound, silent, ages) = (Bound::default(), Arc::default(), Ages::measured_by(&gauges));
     let (source, hand) = (Source::Common, ages.hand());
-    let common = Context { source, settings, store, publishers, bound, silent, hand };
+    let common = Context { source, settings, store, publishers, bound, silent, hand, traces };
     let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
         return Ok(());
     };

@@ -3,6 +3,7 @@
 use super::laggards::Laggard;
 use crate::broker::letters::Letter;
 use crate::broker::message::{Outgoing, Receipt};
+use crate::traces::messages::Sending;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -17,6 +18,8 @@ pub struct Parcel {
     pub decided_at: Option<Instant>,
     /// Whether it is a dead letter, which must arrive, however long it takes.
     pub is_dead: bool,
+    /// Its span.
+    pub sending: Sending,
 }
 
 /// A parcel, and how often it was refused.
@@ -58,7 +61,8 @@ pub(super) struct Results {
 
 impl Results {
     /// A parcel that is settled.
-    pub(super) fn add(&mut self, receipt: Receipt, parcel: &Parcel) {
+    pub(super) fn add(&mut self, receipt: Receipt, parcel: &mut Parcel) {
+        parcel.sending.tell(fault(receipt));
         match (receipt, parcel.is_dead) {
             (Receipt::Confirmed, true) => *self.outcomes.entry("dead").or_default() += 1,
             (receipt, _) => self.add_result(receipt, parcel.decided_at),
@@ -66,14 +70,8 @@ impl Results {
     }
 
     fn add_result(&mut self, receipt: Receipt, decided_at: Option<Instant>) {
-        let outcome = match (receipt, decided_at) {
-            (Receipt::Returned, _) => "unrouted",
-            (Receipt::Refused, _) => "refused",
-            (Receipt::TooLarge, _) => "too_large",
-            (Receipt::Unconfirmed, _) => "unconfirmed",
-            (Receipt::Confirmed, None) => "replayed",
-            (Receipt::Confirmed, Some(_)) => "published",
-        };
+        let published = if decided_at.is_some() { "published" } else { "replayed" };
+        let outcome = fault(receipt).unwrap_or(published);
         *self.outcomes.entry(outcome).or_default() += 1;
         // What no queue wanted was confirmed all the same.
         if let (Receipt::Confirmed | Receipt::Returned, Some(at)) = (receipt, decided_at) {
@@ -90,6 +88,17 @@ impl Results {
         for (at, results) in self.decided {
             waits.record_many(at.elapsed().as_secs_f64(), results);
         }
+    }
+}
+
+/// Why a message is not where it should be, if it is not.
+pub(super) fn fault(receipt: Receipt) -> Option<&'static str> {
+    match receipt {
+        Receipt::Confirmed => None,
+        Receipt::Returned => Some("unrouted"),
+        Receipt::Refused => Some("refused"),
+        Receipt::TooLarge => Some("too_large"),
+        Receipt::Unconfirmed => Some("unconfirmed"),
     }
 }
 

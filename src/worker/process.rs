@@ -14,7 +14,9 @@
 
 use super::Context;
 use super::attempt::{Answer, attempt, count_duplicates};
+use super::batch::Item;
 use super::parts::{Part, Parts};
+use super::traced::Spans;
 use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store::held::{self, Held};
@@ -39,18 +41,19 @@ pub enum Processed {
     Abandoned,
 }
 
-/// Processes a batch until each job of it has an answer or a reason. `committed` is whether any other
-/// job has got something since suspects among these failed.
+/// Processes a batch of jobs until each has an answer or a reason. `committed` is whether any other job
+/// has got something since suspects among these failed.
 pub async fn process(
     context: &Arc<Context>,
-    jobs: Vec<Job>,
+    items: &[Item],
     mut committed: bool,
     stop: &CancellationToken,
 ) -> Vec<Processed> {
+    let mut spans = Spans::begin(&context.traces, context.source, items);
     let mut suspects: Vec<(Part, String)> = Vec::new();
-    let mut parts = Parts::of(jobs);
+    let mut parts = Parts::of(items.iter().filter_map(Item::job).cloned().collect());
     while let Some(part) = parts.next_part() {
-        match persistently(context, &part.jobs, stop).await {
+        match persistently(context, &part.jobs, &mut spans, stop).await {
             Ok(answers) => {
                 committed |= answers.iter().any(|answer| answer.is_effective);
                 parts.done(&part, answers.into_iter().map(Processed::Answered));
@@ -66,18 +69,25 @@ pub async fn process(
     }
     for (part, error) in suspects {
         let outcome = match committed {
-            true => last_try(context, &part.jobs, stop).await,
+            true => last_try(context, &part.jobs, &mut spans, stop).await,
             false => Processed::Suspect(error),
         };
         parts.done(&part, std::iter::once(outcome));
     }
-    parts.finish()
+    let mut outcomes = parts.finish();
+    spans.end(&mut outcomes);
+    outcomes
 }
 
 /// A suspect once more, after another job has committed: it may have failed of something that was
 /// mended in between.
-async fn last_try(context: &Arc<Context>, job: &Arc<[Job]>, stop: &CancellationToken) -> Processed {
-    match persistently(context, job, stop).await {
+async fn last_try(
+    context: &Arc<Context>,
+    job: &Arc<[Job]>,
+    spans: &mut Spans,
+    stop: &CancellationToken,
+) -> Processed {
+    match persistently(context, job, spans, stop).await {
         Ok(mut answers) => answers.pop().map_or(Processed::Abandoned, Processed::Answered),
         Err(Stuck::OfJob(error)) => Processed::Poison(error),
         Err(Stuck::Stalled(_)) => {
@@ -99,6 +109,7 @@ enum Stuck {
 async fn persistently(
     context: &Arc<Context>,
     jobs: &Arc<[Job]>,
+    spans: &mut Spans,
     stop: &CancellationToken,
 ) -> Result<Vec<Answer>, Stuck> {
     let mut pauses = Pauses::new();
@@ -106,7 +117,7 @@ async fn persistently(
     loop {
         let begun = Instant::now();
         // Of its own task: a panic ends it and not the lane, and nothing can drop it half-way.
-        let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs)));
+        let attempt = tokio::spawn(attempt(Arc::clone(context), Arc::clone(jobs), spans.place()));
         let mut error = match attempt.await {
             Ok(Ok(answers)) => {
                 tell_done(context, &answers, begun.elapsed());
@@ -114,9 +125,14 @@ async fn persistently(
                 return Ok(answers);
             }
             Ok(Err(error)) => error,
-            Err(panic) => return Err(Stuck::OfJob(format!("panic while deciding: {panic}"))),
+            Err(panic) => {
+                spans.failed("panic");
+                return Err(Stuck::OfJob(format!("panic while deciding: {panic}")));
+            }
         };
-        count(error.fault());
+        let kind = kind(error.fault());
+        metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
+        spans.failed(kind);
         match error.fault() {
             Fault::Again => continue,
             Fault::OfJob => return Err(Stuck::OfJob(error.to_string())),
@@ -145,15 +161,14 @@ fn tell_paused(context: &Context, is_paused: bool) {
     metrics::gauge!("redeemq_lane_paused", "lane" => lane).set(f64::from(u8::from(is_paused)));
 }
 
-fn count(fault: Fault) {
-    let kind = match fault {
+fn kind(fault: Fault) -> &'static str {
+    match fault {
         Fault::Again => "twin",
         Fault::Transient => "transient",
         Fault::Stalled => "stalled",
         Fault::OfJob => "job",
         Fault::OfDeployment => "deployment",
-    };
-    metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
+    }
 }
 
 fn stalled(error: &StoreError, jobs: usize, held: Vec<Held>) -> Stuck {
@@ -195,7 +210,7 @@ pub async fn look_up(context: &Context, job: &Job) -> Result<Option<Answer>, Sto
         store::ledger::Standing::Decided(stored) => {
             let body = answer::again(job, &stored).into();
             count_duplicates("stored", 1);
-            Some(Answer { body, decided_at: None, is_effective: false })
+            Some(Answer { body, decided_at: None, is_effective: false, place: None })
         }
         store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
     })

@@ -226,7 +226,7 @@ impl Post {
                 }
                 Receipt::Unconfirmed => laggards.push(Laggard::of(tried.parcel)),
                 receipt => {
-                    results.add(receipt, &tried.parcel);
+                    results.add(receipt, &mut tried.parcel);
                     settled.push(tag);
                 }
             }

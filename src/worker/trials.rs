@@ -147,7 +147,7 @@ impl Keeper {
         if of_route < HELD_OF_ROUTE_MAX && self.out.len() < self.held_max {
             return self.send(laggard).await;
         }
-        self.settle(&laggard, Receipt::Unconfirmed);
+        self.settle(laggard, Receipt::Unconfirmed);
         Ok(())
     }
 
@@ -182,15 +182,15 @@ impl Keeper {
                 self.give_back(vec![laggard]);
             }
             Receipt::Refused | Receipt::Unconfirmed => {
-                self.settle(&laggard, Receipt::Unconfirmed);
+                self.settle(laggard, Receipt::Unconfirmed);
                 self.is_silent(&route).await?;
             }
             Receipt::Confirmed | Receipt::Returned => {
                 self.silent.hear();
-                self.settle(&laggard, receipt);
+                self.settle(laggard, receipt);
                 self.speaks(&route);
             }
-            Receipt::TooLarge => self.settle(&laggard, receipt),
+            Receipt::TooLarge => self.settle(laggard, receipt),
         }
         let Some(room) = self.rooms.get_mut(&route).filter(|room| room.out == 0) else {
             return Ok(());
@@ -255,7 +255,7 @@ impl Keeper {
         }
     }
 
-    fn settle(&mut self, laggard: &Laggard, receipt: Receipt) {
+    fn settle(&mut self, mut laggard: Laggard, receipt: Receipt) {
         laggard.count(receipt);
         self.settled.extend(laggard.tag);
     }

@@ -5,7 +5,7 @@ use super::Context;
 use super::batch::{Asks, Item};
 use super::parcel::Parcel;
 use super::process;
-use crate::broker::letters;
+use crate::broker::{letters, traced};
 use crate::store;
 use crate::wire::request::Known;
 use std::collections::VecDeque;
@@ -47,7 +47,7 @@ impl Undertaker {
     pub async fn last_word(&mut self, item: Item) -> Result<Option<Parcel>, Item> {
         let Asks::Overdue(job) = &item.asks else { return Ok(None) };
         match process::look_up(&self.context, job).await {
-            Ok(Some(answer)) => Ok(item.result(&answer)),
+            Ok(Some(answer)) => Ok(item.result(&self.context.traces, &answer)),
             Ok(None) => {
                 let attempts = item.received.attempts;
                 let reason = format!("delivered {attempts} times without a decision");
@@ -102,8 +102,10 @@ impl Undertaker {
         }
         metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         tracing::warn!(kind, reason, "a message goes to the dead queue");
-        let letter = letters::dead(&item.received, known.as_ref(), reason);
-        Ok(Parcel { tag: item.received.tag, letter, decided_at: None, is_dead: true })
+        let mut letter = letters::dead(&item.received, known.as_ref(), reason);
+        let sending = traced::bury(&self.context.traces, &item.received, &mut letter, kind);
+        let tag = item.received.tag;
+        Ok(Parcel { tag, letter, decided_at: None, is_dead: true, sending })
     }
 
     async fn note(&mut self, known: &Known, reason: &str) -> bool {

@@ -117,14 +117,13 @@ impl Waiting {
             }
             let count = room.items.len().min(context.settings.batch_max);
             let items: Vec<Item> = room.items.drain(..count).collect();
-            let jobs: Vec<Job> = items.iter().filter_map(Item::job).cloned().collect();
             room.tried = count;
             let (number, held) = (room.number, Arc::clone(&room.held));
             let (context, stop) = (Arc::clone(context), stop.clone());
             self.tries.spawn(async move {
-                let outcomes = match is_bound_to_wait(&context, &held, &jobs).await {
-                    true => jobs.iter().map(|_| Processed::Waits(Arc::clone(&held))).collect(),
-                    false => process(&context, jobs, false, &stop).await,
+                let outcomes = match is_bound_to_wait(&context, &held, &items).await {
+                    true => items.iter().map(|_| Processed::Waits(Arc::clone(&held))).collect(),
+                    false => process(&context, &items, false, &stop).await,
                 };
                 (number, items, outcomes)
             });
@@ -172,10 +171,11 @@ impl Waiting {
 
 /// Goods are locked before what players own, so waiting for a player would hold up all who want the
 /// same goods: there we look first. For goods we stand in line, or busy ones would never be ours.
-async fn is_bound_to_wait(context: &Context, held: &Held, jobs: &[Job]) -> bool {
+async fn is_bound_to_wait(context: &Context, held: &Held, items: &[Item]) -> bool {
     if held.iter().any(|need| matches!(need, Need::Goods(..))) {
         return false;
     }
-    let still_held = store::in_time(held::held(&context.store, jobs)).await.unwrap_or_default();
+    let jobs: Vec<Job> = items.iter().filter_map(Item::job).cloned().collect();
+    let still_held = store::in_time(held::held(&context.store, &jobs)).await.unwrap_or_default();
     still_held.iter().any(|still| still.iter().any(|need| held.contains(need)))
 }

@@ -49,4 +49,5 @@ mod slow;
 mod speed;
 mod supply;
 mod top;
+mod traces;
 mod waiting;

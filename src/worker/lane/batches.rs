@@ -28,14 +28,11 @@ impl Lane {
         }
         self.undertaker.hopes_anew();
         let mut parcels = Vec::with_capacity(batch.len());
-        let (mut jobs, mut items) = (Vec::new(), Vec::new());
+        let mut items = Vec::new();
         for item in batch {
             let Some(item) = self.waiting.admit(item) else { continue };
             match &item.asks {
-                Asks::Job(job) => {
-                    jobs.push(job.clone());
-                    items.push(item);
-                }
+                Asks::Job(_) => items.push(item),
                 Asks::Overdue(_) => match self.undertaker.last_word(item).await {
                     Ok(parcel) => parcels.extend(parcel),
                     Err(item) => self.suspects.wait(item),
@@ -53,7 +50,7 @@ impl Lane {
         let lane = self.context.source.label();
         let busy = metrics::gauge!("redeemq_lane_busy", "lane" => lane);
         busy.set(1.0);
-        let outcomes = process::process(&self.context, jobs, proof, stop).await;
+        let outcomes = process::process(&self.context, &items, proof, stop).await;
         busy.set(0.0);
         self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
         Ok(())
@@ -104,7 +101,7 @@ impl Lane {
                     if item.received.attempts == 0 {
                         self.ahead.goes_well();
                     }
-                    parcels.extend(item.result(&answer));
+                    parcels.extend(item.result(&self.context.traces, &answer));
                 }
                 Processed::Poison(error) => {
                     match self.undertaker.bury_poisoned(item, &error).await {

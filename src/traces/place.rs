@@ -1,0 +1,106 @@
+//! Places in traces, as W3C's Trace Context writes them.
+
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+/// The header that names a place.
+pub const TRACEPARENT: &str = "traceparent";
+/// The header with what tracing systems add to it.
+pub const TRACESTATE: &str = "tracestate";
+
+/// Length of the first one, as far as W3C has defined it.
+const TRACEPARENT_BYTES: usize = 55;
+/// Longest second one that is kept: as much as W3C asks for.
+const TRACESTATE_MAX_BYTES: usize = 512;
+
+/// A place in a trace, where it may be continued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place(pub(super) SpanContext);
+
+impl Place {
+    /// Reads both headers; none when the first is none of W3C's.
+    pub fn read(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
+        if traceparent.len() < TRACEPARENT_BYTES {
+            return None;
+        }
+        let tracestate = tracestate.filter(|state| state.len() <= TRACESTATE_MAX_BYTES);
+        let headers = Headers { traceparent, tracestate };
+        let around = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
+        let place = around.span().span_context().clone();
+        place.is_valid().then_some(Self(place))
+    }
+
+    /// The first header.
+    pub fn traceparent(&self) -> String {
+        let Self(place) = self;
+        let flags = u8::from(place.is_sampled());
+        format!("00-{}-{}-{flags:02x}", place.trace_id(), place.span_id())
+    }
+
+    /// The second one, unless it would be empty.
+    pub fn tracestate(&self) -> Option<String> {
+        Some(self.0.trace_state().header()).filter(|state| !state.is_empty())
+    }
+
+    /// Whether what begins here is kept.
+    pub fn is_sampled(&self) -> bool {
+        self.0.is_sampled()
+    }
+
+    pub(super) fn around(&self) -> Context {
+        Context::new().with_remote_span_context(self.0.clone())
+    }
+}
+
+struct Headers<'a> {
+    traceparent: &'a str,
+    tracestate: Option<&'a str>,
+}
+
+impl Extractor for Headers<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        match name {
+            TRACEPARENT => Some(self.traceparent),
+            TRACESTATE => self.tracestate,
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT, TRACESTATE]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_place_is_written_as_it_was_read() {
+        let unsampled = SAMPLED.replace("-01", "-00");
+        for (traceparent, is_sampled) in [(SAMPLED, true), (&unsampled, false)] {
+            let place = Place::read(traceparent, Some("a=1,b=2")).expect("a place");
+            assert_eq!(
+                (place.traceparent().as_str(), place.is_sampled()),
+                (traceparent, is_sampled)
+            );
+            assert_eq!(place.tracestate().as_deref(), Some("a=1,b=2"));
+        }
+        let place = Place::read(SAMPLED, None).expect("a place");
+        assert_eq!(place.tracestate(), None);
+    }
+
+    #[test]
+    fn what_is_no_place_is_none() {
+        let of_zeros = format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32));
+        for text in ["", "00", "hello", &of_zeros, &SAMPLED[..54], &SAMPLED.to_uppercase()] {
+            assert_eq!(Place::read(text, None), None, "{text}");
+        }
+        let place = Place::read(SAMPLED, Some("no state at all")).expect("a place");
+        assert_eq!(place.tracestate(), None);
+    }
+}
