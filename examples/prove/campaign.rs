@@ -56,11 +56,17 @@ pub async fn run(arguments: &Arguments, seed: u64) -> anyhow::Result<bool> {
     let late = TaskTracker::new();
     let (clients, tickets) = start_clients(&front, &servers, &late, &mut rng);
     let begun = Instant::now();
-    give_tickets(tickets, arguments.jobs, Duration::from_secs(arguments.seconds)).await;
+    let over = Duration::from_secs(arguments.seconds);
+    let calm = tokio::spawn(async move {
+        tokio::time::sleep(over).await;
+        report::phase("no more faults");
+        enough.cancel();
+    });
+    give_tickets(tickets, arguments.jobs, over).await;
     let load_ended = crate::nemesis::now();
-    enough.cancel();
+    calm.await?;
     let faults = raging.await?.context("breaking things")?;
-    report::phase("no more faults; the clients go on until each has been told");
+    report::phase("the clients go on until each has been told");
     clients.join_all().await;
     late.close();
     late.wait().await;

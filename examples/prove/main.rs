@@ -39,7 +39,7 @@ struct Arguments {
     /// Jobs that the clients send, at least.
     #[arg(long, default_value_t = 30_000)]
     jobs: u64,
-    /// How long they send, in seconds: the jobs are spread over it, and go on after it if need be.
+    /// How long faults strike, in seconds: the jobs are spread over it, and go on after it if need be.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Chooses jobs and faults; the same seed draws the same. Drawn at random if not given.
