@@ -1,10 +1,11 @@
 //! A batch in traces: its own span, and one for each of its jobs that is kept.
 
-use super::batch::{Asks, Item};
+use super::batch::Item;
 use super::process::Processed;
 use crate::broker::lanes::Source;
 use crate::broker::topology::REQUESTS;
 use crate::broker::traced;
+use crate::domain::job::Job;
 use crate::traces::batches::{Batch, Deciding};
 use crate::traces::{Place, Traces};
 use crate::wire::answer;
@@ -21,8 +22,9 @@ impl Spans {
     pub fn begin(traces: &Traces, source: Source, items: &[Item]) -> Self {
         let mut jobs = Vec::new();
         if traces.are_on() {
-            let kept = items.iter().enumerate();
-            jobs.extend(kept.filter_map(|(at, item)| Some((at, deciding(traces, item)?))));
+            let all = items.iter().filter_map(|item| Some((item, item.job()?))).enumerate();
+            let kept = |(at, (item, job))| Some((at, deciding(traces, item, job)?));
+            jobs.extend(all.filter_map(kept));
         }
         let batch = match jobs.is_empty() {
             true => Batch::default(),
@@ -61,8 +63,7 @@ impl Spans {
     }
 }
 
-fn deciding(traces: &Traces, item: &Item) -> Option<Deciding> {
-    let Asks::Job(job) = &item.asks else { return None };
+fn deciding(traces: &Traces, item: &Item, job: &Job) -> Option<Deciding> {
     let from = traced::place(&item.received.properties);
     let message = traced::request(&item.received, job);
     traces.deciding(message, job.client.as_str(), from)
