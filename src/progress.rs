@@ -95,11 +95,6 @@ impl Progress {
         self.bar.set_length(total);
     }
 
-    /// The work is now this.
-    pub fn say(&self, doing: &'static str) {
-        self.bar.set_message(doing);
-    }
-
     /// Prints something else, with the bar out of the way.
     pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)

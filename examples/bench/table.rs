@@ -33,7 +33,7 @@ pub fn progress(what: &str) {
 }
 
 fn end() {
-    PROGRESS.get().iter().for_each(Progress::finish);
+    PROGRESS.get().into_iter().for_each(Progress::finish);
 }
 
 pub fn stopped(error: &anyhow::Error) {

@@ -68,7 +68,7 @@ pub fn account(
     load_ended: i64,
     last: &Last,
 ) -> bool {
-    PROGRESS.get().iter().for_each(Progress::finish);
+    PROGRESS.get().into_iter().for_each(Progress::finish);
     println!("\nFaults, and the time from a fault's end to the first new decision");
     healing(history, faults, load_ended);
 
@@ -166,6 +166,6 @@ pub fn end(kept: bool, seed: u64, took: Duration, folder: &Path) {
 }
 
 pub fn stopped(error: &anyhow::Error, seed: u64) {
-    PROGRESS.get().iter().for_each(Progress::finish);
+    PROGRESS.get().into_iter().for_each(Progress::finish);
     println!("\nThe campaign could not be carried out (seed {seed}): {error:#}");
 }

@@ -164,10 +164,13 @@ async fn however_it_ends_the_terminal_is_as_before() {
 #[tokio::test]
 async fn who_wants_no_colours_gets_none() {
     let nobody = ["top", "--metrics", "127.0.0.1:1"];
-    for (variable, is_red) in [("", true), ("1", false)] {
-        let terminal = Terminal::run(&nobody, &[("NO_COLOR", variable)]);
+    for (flags, variable, is_red) in
+        [(&[][..], "", true), (&[], "1", false), (&["--no-color"], "", false)]
+    {
+        let terminal = Terminal::run(&[&nobody[..], flags].concat(), &[("NO_COLOR", variable)]);
         terminal.shows(&["is away"]).await;
-        assert_eq!(terminal.coloured_screen().contains(RED), is_red, "{variable:?}");
+        let screen = terminal.coloured_screen();
+        assert_eq!(screen.contains(RED), is_red, "{flags:?} {variable:?}: {screen}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the workers' lanes do.
 
+use super::page::Series;
 use super::sample::Sample;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// A lane, over all workers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -20,44 +21,43 @@ pub(super) struct Lane {
     pub(super) aside: f64,
 }
 
+/// All of them, by their numbers; busy over all these looks, the rest as at the last of them.
+pub(super) fn lanes(looks: &[Sample]) -> Vec<Lane> {
+    let told = looks.last().into_iter().flat_map(|now| told(now, "redeemq_lanes_consuming"));
+    let names: BTreeSet<(u16, &str)> = told
+        .map(|series| series.label("lane"))
+        .map(|name| (name.parse().unwrap_or_default(), name))
+        .collect();
+    names.into_iter().filter_map(|(_, name)| Lane::of(looks, name)).collect()
+}
+
 impl Lane {
+    fn of(looks: &[Sample], lane: &str) -> Option<Self> {
+        let now = looks.last()?;
+        let values = |look, name| {
+            let of_lane = told(look, name).filter(|series| series.label("lane") == lane);
+            of_lane.map(|series| series.value).collect::<Vec<f64>>()
+        };
+        let workers = |name| values(now, name).iter().filter(|value| **value > 0.0).count();
+        let busy: Vec<f64> =
+            looks.iter().flat_map(|look| values(look, "redeemq_lane_busy")).collect();
+        Some(Self {
+            lane: lane.to_owned(),
+            consuming: workers("redeemq_lanes_consuming"),
+            busy: busy.iter().sum::<f64>() / busy.len().max(1) as f64,
+            paused: workers("redeemq_lane_paused"),
+            blocked: workers("redeemq_lane_blocked"),
+            aside: values(now, "redeemq_jobs_aside").iter().sum(),
+        })
+    }
+
     pub(super) fn alarm(&self) -> bool {
         self.paused + self.blocked > 0
     }
 }
 
-/// All of them, by their numbers; busy over all these looks, the rest as at the last of them.
-pub(super) fn lanes(looks: &[Sample]) -> Vec<Lane> {
-    let Some(now) = looks.last() else { return Vec::new() };
-    let mut lanes: BTreeMap<u16, Lane> = BTreeMap::new();
-    let mut lane = |name: &str| {
-        let number = name.parse().unwrap_or_default();
-        lanes.entry(number).or_insert_with(|| Lane { lane: name.to_owned(), ..Lane::default() });
-    };
-    for series in now.pages().flat_map(|page| page.of("redeemq_lanes_consuming")) {
-        lane(series.label("lane"));
-    }
-    let mut lanes: Vec<Lane> = lanes.into_values().collect();
-    for lane in &mut lanes {
-        let of = |looks: &[Sample], name: &str| -> Vec<f64> {
-            let all = looks.iter().flat_map(Sample::pages).flat_map(|page| page.of(name));
-            let of_lane = all.filter(|series| series.label("lane") == lane.lane);
-            of_lane.map(|series| series.value).collect()
-        };
-        let just_now = std::slice::from_ref(now);
-        let workers = |name: &str| of(just_now, name).iter().filter(|value| **value > 0.0).count();
-        let busy = of(looks, "redeemq_lane_busy");
-        let (consuming, paused, blocked) = (
-            workers("redeemq_lanes_consuming"),
-            workers("redeemq_lane_paused"),
-            workers("redeemq_lane_blocked"),
-        );
-        let aside = of(just_now, "redeemq_jobs_aside").iter().sum();
-        let busy = busy.iter().sum::<f64>() / busy.len().max(1) as f64;
-        *lane =
-            Lane { lane: std::mem::take(&mut lane.lane), consuming, busy, paused, blocked, aside };
-    }
-    lanes
+fn told<'a>(look: &'a Sample, name: &'a str) -> impl Iterator<Item = &'a Series> {
+    look.pages().flat_map(move |page| page.of(name))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::sampler::Sampler;
 use super::view::Seen;
 use crate::crash::{Point, point};
 use anyhow::Context as _;
+use futures_util::future::poll_immediate;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::time::Duration;
@@ -20,6 +21,11 @@ pub(super) async fn run(
     colours: bool,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    tokio::pin!(stop);
+    // A signal is heard from its first look on, which is to be before the terminal is taken over.
+    if poll_immediate(&mut stop).await.is_some() {
+        return Ok(());
+    }
     let mut screen = Screen::open()?;
     let mut keys = keys();
     let (looked, mut looks) = mpsc::channel(1);
@@ -34,7 +40,6 @@ pub(super) async fn run(
         }
     });
     let mut seen = Seen::default();
-    tokio::pin!(stop);
     loop {
         screen.draw(&mut seen, colours)?;
         point(Point::OnScreen);

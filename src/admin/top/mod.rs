@@ -79,8 +79,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let Settings { mut endpoints, amqp_url, every, live, colours } = settings;
-    endpoints.dedup();
+    let Settings { endpoints, amqp_url, every, live, colours } = settings;
     let mut sampler = Sampler::new(endpoints, amqp_url, every);
     if live {
         live::run(sampler, every, colours, stop).await?;

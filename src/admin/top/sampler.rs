@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Longest wait for a page: nobody waits longer for a screen.
 const PAGE_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -19,7 +20,7 @@ pub(super) struct Sampler {
     endpoints: Vec<Endpoint>,
     within: Duration,
     queues: Option<watch::Receiver<Told>>,
-    _asking: Option<tokio::task::JoinSet<()>>,
+    _asking: JoinSet<()>,
 }
 
 impl Sampler {
@@ -28,12 +29,10 @@ impl Sampler {
         amqp_url: Option<SecretString>,
         every: Duration,
     ) -> Self {
-        let mut asking = None;
+        let mut asking = JoinSet::new();
         let queues = amqp_url.map(|url| {
             let (told, queues) = watch::channel(None);
-            asking
-                .get_or_insert_with(tokio::task::JoinSet::new)
-                .spawn(queues::ask(url, every, told));
+            asking.spawn(queues::ask(url, every, told));
             queues
         });
         let within = every.min(PAGE_WAIT_MAX);
