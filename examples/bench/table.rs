@@ -28,8 +28,8 @@ pub fn progress(what: &str) {
     let seconds = BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64();
     let print = || println!("{seconds:>7.1} s  {what}");
     let Some(progress) = PROGRESS.get() else { return print() };
-    progress.suspend(print);
     progress.set(STEPS.fetch_add(1, Ordering::Relaxed));
+    progress.suspend(print);
 }
 
 fn end() {

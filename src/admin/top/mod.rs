@@ -1,9 +1,9 @@
 //! `redeemq top`: what happens now, on a terminal or as one snapshot.
 //!
 //! It asks the processes for their metrics and the broker for its queues, and needs no database.
-//! [`page`] and [`fetch`] read what processes tell, [`sampler`] looks at all of them at a time, as a
-//! [`sample`]. From two of these [`view`] derives what is shown, each part in a file of its own;
-//! [`sections`] makes tables of it, [`layout`] and [`draw`] put them on a screen, [`text`] on paper.
+//! `page` and `fetch` read what processes tell, `sampler` looks at all of them at a time, as a
+//! `sample`. From two of these `view` derives what is shown, each part in a file of its own;
+//! `sections` makes tables of it, `layout` and `draw` put them on a screen, `text` on paper.
 
 mod draw;
 mod fetch;
