@@ -33,7 +33,7 @@ const RUN_HERE: [&str; 5] = [
 ];
 
 /// Where a command is run that is none of these: it, or what it is a name for.
-const RUN_ELSEWHERE: [(&str, &str); 19] = [
+const RUN_ELSEWHERE: [(&str, &str); 20] = [
     ("make demo", "tests/commands.rs"),
     ("make test", ".ci/run"),
     ("make lint", ".ci/run"),
@@ -51,6 +51,7 @@ const RUN_ELSEWHERE: [(&str, &str); 19] = [
     ("node target/node", "tests/clients/programs.rs"),
     ("rabbitmq-plugins enable", "tests/broker/lanes.rs"),
     ("redeemq worker --lanes", "tests/broker/lanes.rs"),
+    ("redeemq top", "tests/it/top.rs"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT=", "tests/it/traces.rs"),
     ("export ", "tests/clients/site.rs"),
 ];
