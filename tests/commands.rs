@@ -21,6 +21,7 @@ use redeemq::config::Cli;
 use serde_json::Value;
 use shell::{BLANK, Shell, after, with_passwords};
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::Command;
 
 /// How a block begins that a test of this file runs.
@@ -50,6 +51,11 @@ const RUN_ELSEWHERE: [(&str, &str); 15] = [
     ("redeemq top", "tests/it/top.rs"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT=", "tests/it/traces.rs"),
 ];
+
+/// Where tests may leave files.
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
 
 #[test]
 fn every_command_of_readme_and_docs_is_run_by_a_test() {
@@ -141,7 +147,7 @@ async fn the_first_steps_of_the_readme_lead_to_a_decision() {
 #[tokio::test]
 async fn the_users_of_the_database_are_made_as_the_page_says() {
     let site = Site::open().await;
-    let folder = root().join("target").join(&site.name);
+    let folder = scratch().join(&site.name);
     std::fs::create_dir_all(folder.join("deploy")).expect("a folder");
     let script = harness::rights::script();
     std::fs::write(folder.join("deploy/roles.sql"), script).expect("a script");
@@ -200,7 +206,7 @@ async fn the_users_of_the_broker_are_made_as_the_page_says() {
 
 /// `make demo` and `make run` are servers around this.
 fn demo(name: &str, arguments: &[&str]) -> String {
-    let pid = root().join("target").join(name);
+    let pid = scratch().join(name);
     let mut demo = Command::new(example::built("demo"));
     demo.args(arguments).env("REDEEMQ_DEMO_NAME", name).env("REDEEMQ_RUN_PID", pid);
     let output = demo.output().expect("the demo runs");
@@ -228,7 +234,7 @@ async fn what_make_run_prints_can_be_pasted() {
     let client = format!("{}\nexamples/clients/redeem.sh espresso alice", exports.join("\n"));
     let operator = format!("{}\nredeemq client list --json", exports.join("\n"));
     let said = [curl, &client, &operator].map(|command| shell.run(command));
-    let pid = root().join("target").join(&site.name);
+    let pid = scratch().join(&site.name);
     shell.run(&format!("kill $(cat {0}) && rm {0}", pid.display()));
     for answer in &said[..2] {
         assert!(answer.contains(r#""error_code":"0000""#), "{answer}");
