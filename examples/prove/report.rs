@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 static PROGRESS: OnceLock<Progress> = OnceLock::new();
 
-/// Between two looks at how far it is.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at how far it is: each goes through the whole history, while clients write to it.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Lines of faults that are printed of an account.
 const FAULTS_SHOWN: usize = 40;
 
