@@ -4,6 +4,7 @@ use super::lanes::Source;
 use super::question::is_queue;
 use super::settler::Settler;
 use super::{BrokerError, Result, close, in_time, own};
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
@@ -163,6 +164,13 @@ impl Consumer {
     /// When the consumer is done for.
     pub async fn next(&mut self) -> Result<Received> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// What has arrived and was not taken, whatever has become of the consumer.
+    pub fn rest(&mut self) -> Vec<Received> {
+        let arrived = std::iter::from_fn(|| self.deliveries.next().now_or_never().flatten());
+        let deliveries: Vec<Delivery> = arrived.flatten().flatten().collect();
+        deliveries.into_iter().map(|delivery| self.settler.receive(delivery)).collect()
     }
 
     /// Asks the broker for no more; what has arrived already can still be taken and settled.

@@ -15,31 +15,45 @@ use uuid::Uuid;
 /// Jobs by ledger key, as two columns.
 pub type Keys = (Vec<String>, Vec<Uuid>);
 
-/// The answers that these jobs got before.
-pub async fn answers(
+/// The answers that jobs got before.
+pub type Answers = HashMap<(ClientId, Uuid), Arc<Stored>>;
+/// Which clients exist, and since when they are disabled.
+pub type Clients = HashMap<ClientId, Option<OffsetDateTime>>;
+
+/// What is known of these jobs and of these clients, in one round trip.
+pub async fn answers_and_clients(
     db: impl PgExecutor<'_>,
-    (clients, keys): &Keys,
-) -> Result<HashMap<(ClientId, Uuid), Arc<Stored>>> {
+    (clients_of_jobs, keys): &Keys,
+    clients: &[String],
+) -> Result<(Answers, Clients)> {
     let rows = sqlx::query!(
-        r#"select l.client_id, l.job_key, l.content, l.accepted_at, l.decided_at, l.body
+        r#"select l.client_id as "client_id!", l.job_key as "job_key?", l.content, l.accepted_at,
+                  l.decided_at, l.body, null::timestamptz as disabled_at
            from unnest($1::text[], $2::uuid[]) as wanted (client_id, job_key)
-           join ledger l on l.client_id = wanted.client_id and l.job_key = wanted.job_key"#,
-        clients,
+           join ledger l on l.client_id = wanted.client_id and l.job_key = wanted.job_key
+           union all
+           select c.client_id, null, null, null, null, null, c.disabled_at
+           from client c where c.client_id = any($3)"#,
+        clients_of_jobs,
         keys,
+        clients,
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let stored = Stored {
-                content: content(&row.content)?,
-                accepted_at: row.accepted_at,
-                decided_at: row.decided_at,
-                body: row.body,
-            };
-            Ok(((ClientId::trusted(row.client_id), row.job_key), Arc::new(stored)))
-        })
-        .collect()
+    let (mut answers, mut known) = (Answers::new(), Clients::new());
+    for row in rows {
+        let client = ClientId::trusted(row.client_id);
+        let decided = row.content.zip(row.accepted_at).zip(row.decided_at).zip(row.body);
+        match (row.job_key, decided) {
+            (Some(key), Some((((bytes, accepted_at), decided_at), body))) => {
+                let content = content(&bytes)?;
+                let stored = Stored { content, accepted_at, decided_at, body };
+                answers.insert((client, key), Arc::new(stored));
+            }
+            _ => drop(known.insert(client, row.disabled_at)),
+        }
+    }
+    Ok((answers, known))
 }
 
 /// The fingerprint as stored.
@@ -48,20 +62,6 @@ pub(super) fn content(bytes: &[u8]) -> Result<Content> {
         column: "ledger.content",
         text: format!("{bytes:02x?}"),
     })
-}
-
-/// Which of these clients exist, and since when they are disabled.
-pub async fn clients(
-    db: impl PgExecutor<'_>,
-    clients: &[String],
-) -> Result<HashMap<ClientId, Option<OffsetDateTime>>> {
-    let rows = sqlx::query!(
-        "select client_id, disabled_at from client where client_id = any($1)",
-        clients
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (ClientId::trusted(row.client_id), row.disabled_at)).collect())
 }
 
 /// What players own who pay nothing in this batch: no lock.

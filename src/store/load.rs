@@ -24,10 +24,9 @@ pub async fn load(db: &mut PgConnection, jobs: &[Job]) -> Result<State> {
 
     // From here on, later statements: they see what the holders of our locks committed.
     let keys = jobs.iter().map(|job| (job.client.as_str().to_owned(), job.key)).unzip();
-    state.answers = books::answers(&mut *db, &keys).await?;
     let clients: BTreeSet<&str> = jobs.iter().map(|job| job.client.as_str()).collect();
     let clients: Vec<String> = clients.into_iter().map(str::to_owned).collect();
-    state.clients = books::clients(&mut *db, &clients).await?;
+    (state.answers, state.clients) = books::answers_and_clients(&mut *db, &keys, &clients).await?;
     load_redeems(db, jobs, &mut state).await?;
     load_verifies(db, jobs, &mut state).await?;
     Ok(state)

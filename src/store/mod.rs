@@ -23,6 +23,7 @@ pub mod load;
 pub mod lock;
 pub mod persist;
 pub mod pools;
+pub mod untried;
 pub mod watched;
 
 pub use error::{Fault, Result, StoreError};

@@ -32,7 +32,7 @@ pub struct Item {
 pub enum Asks {
     /// A decision.
     Job(Job),
-    /// A last look into the ledger: it was tried too often.
+    /// A last look into the books: it was delivered too often.
     Overdue(Job),
     /// The dead queue.
     Nothing(Undecodable),
@@ -80,6 +80,15 @@ impl Item {
             is_dead: false,
             sending: sending.unwrap_or_default(),
         })
+    }
+
+    /// The same, to be decided after all.
+    pub fn not_overdue(self) -> Self {
+        let asks = match self.asks {
+            Asks::Overdue(job) => Asks::Job(job),
+            asks @ (Asks::Job(_) | Asks::Nothing(_)) => asks,
+        };
+        Self { asks, ..self }
     }
 
     /// Seen before: whatever ended that attempt, it shall take no neighbour along.
@@ -166,6 +175,14 @@ impl Gatherer {
             Poll::Ready(Ok(batch))
         })
         .await
+    }
+
+    /// What has arrived and was given to nobody.
+    pub fn rest(&mut self, consumer: &mut Consumer) -> Vec<Item> {
+        let mut rest = self.dubious.take_all();
+        rest.extend(self.next.take());
+        rest.extend(consumer.rest().into_iter().map(Item::read));
+        rest
     }
 
     fn poll_item(

@@ -72,6 +72,11 @@ impl Dubious {
         self.take()
     }
 
+    /// All of them.
+    pub fn take_all(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
+    }
+
     /// The one whose turn it is.
     pub fn take(&mut self) -> Option<Item> {
         let turn = |item: &Item| (item.received.attempts, Reverse(item.received.tag));

@@ -9,9 +9,9 @@
 //!
 //! What happens on failure: [`process`] sorts database errors (an outage waits, a job's own fault is
 //! isolated, a fault of deployment pauses and alarms), [`waiting`] holds the jobs that need a row which
-//! somebody else holds, [`suspects`] those that may be at fault, and [`undertaker`] buries; [`laggards`]
-//! waits for queues that confirm nothing; any other fault of the broker ends the [`lane`]'s session, and a
-//! new one begins with new connections.
+//! somebody else holds, [`suspects`] those that may be at fault, and [`undertaker`] buries what was tried
+//! too often, not counting what was [`untried`]; [`laggards`] waits for queues that confirm nothing; any
+//! other fault of the broker ends the [`lane`]'s session, and a new one begins with new connections.
 
 pub mod age;
 pub mod attempt;
@@ -29,6 +29,7 @@ pub mod suspects;
 pub mod traced;
 pub mod trials;
 pub mod undertaker;
+pub mod untried;
 pub mod waiting;
 
 use crate::broker::lanes::{self, LANES_MAX, Source};

@@ -2,7 +2,7 @@
 //! are tried again once a second, a few at a time, so that they hold nobody up; all of them once they
 //! come through.
 
-use super::batch::Item;
+use super::batch::{Asks, Item};
 use std::collections::VecDeque;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -54,6 +54,11 @@ impl Suspects {
         self.at_once = FEW;
         self.due = Instant::now() + PAUSE;
         self.items.push_back(item);
+    }
+
+    /// Those that could not be looked up yet, and so were not tried.
+    pub fn into_overdue(self) -> impl Iterator<Item = Item> {
+        self.items.into_iter().filter(|item| matches!(item.asks, Asks::Overdue(_)))
     }
 
     /// Waits until some of them are to be tried again.

@@ -4,7 +4,7 @@
 use super::Context;
 use super::batch::{Asks, Item};
 use super::parcel::Parcel;
-use super::process;
+use super::{process, untried};
 use crate::broker::{letters, traced};
 use crate::store;
 use crate::wire::request::Known;
@@ -18,6 +18,14 @@ use tokio::time::Instant;
 const POISON_MAX: usize = 10;
 /// See [`POISON_MAX`].
 const PERIOD: Duration = Duration::from_secs(60);
+
+/// What becomes of a job that was delivered too often.
+pub enum LastWord {
+    /// It is answered or put aside.
+    Settled(Option<Parcel>),
+    /// Most of its deliveries ended before it was tried: it still may be.
+    NotYet(Item),
+}
 
 /// Buries, as long as the database takes notes of it.
 pub struct Undertaker {
@@ -40,21 +48,29 @@ impl Undertaker {
         self.can_note = true;
     }
 
-    /// Tried too often: answered if it was decided after all, else put aside.
+    /// Delivered too often: answered if it was decided after all, and put aside if it was tried as often.
     ///
     /// # Errors
-    /// Gives it back while the ledger can't be asked.
-    pub async fn last_word(&mut self, item: Item) -> Result<Option<Parcel>, Item> {
-        let Asks::Overdue(job) = &item.asks else { return Ok(None) };
-        match process::look_up(&self.context, job).await {
-            Ok(Some(answer)) => Ok(item.result(&self.context.traces, &answer)),
-            Ok(None) => {
+    /// Gives it back while the books can't be asked.
+    pub async fn last_word(&mut self, item: Item) -> Result<LastWord, Item> {
+        let Asks::Overdue(job) = &item.asks else { return Ok(LastWord::NotYet(item)) };
+        let standing = match process::look_up(&self.context, job).await {
+            Ok(Some(answer)) => {
+                let result = item.result(&self.context.traces, &answer);
+                return Ok(LastWord::Settled(result));
+            }
+            Ok(None) => untried::is_over(&self.context, &item.received, job).await,
+            Err(error) => Err(error),
+        };
+        match standing {
+            Ok(true) => {
                 let attempts = item.received.attempts;
                 let reason = format!("delivered {attempts} times without a decision");
-                self.bury(item, "attempts", &reason).await.map(Some)
+                self.bury(item, "attempts", &reason).await.map(|dead| LastWord::Settled(Some(dead)))
             }
+            Ok(false) => Ok(LastWord::NotYet(item.not_overdue())),
             Err(error) => {
-                tracing::warn!(%error, "the ledger can't be asked about an overdue job yet");
+                tracing::warn!(%error, "the books can't be asked about an overdue job yet");
                 Err(item)
             }
         }

@@ -9,6 +9,8 @@ const JOBS: usize = 300;
 const BREAKS: usize = 24;
 /// So far is the database that a break comes after a job or two.
 const FAR: Duration = Duration::from_millis(10);
+/// So far that it comes after a few dozen.
+const NEAR: Duration = Duration::from_millis(2);
 
 #[tokio::test]
 async fn jobs_that_were_only_sent_ahead_do_not_die_of_broken_lines() {
@@ -19,6 +21,42 @@ async fn jobs_that_were_only_sent_ahead_do_not_die_of_broken_lines() {
 async fn nor_do_those_of_a_lane() {
     // By their one goods, all of them meet.
     they_survive(&[("REDEEMQ_LANES", "2")], &["redeem.requests.1", "redeem.requests.2"]).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_ended_before_its_job_was_tried_is_not_held_against_it() {
+    let site = with_mugs().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    bench.declare().await;
+    let mut results = bench.results("#").await;
+    let jobs: Vec<Request> = (0..100).map(|_| mug("acme")).collect();
+    bench.publish_all(&jobs).await;
+    eventually("they lie there", async || bench.depth("redeem.requests").await == 100).await;
+    // One more, and each of them is given up.
+    bench.fail_at_all("redeem.requests", 100, 20).await;
+
+    let line = Proxy::before(&site.amqp_url).await;
+    let database = Proxy::before(&site.database_url).await;
+    database.delay(NEAR);
+    let lines = [("AMQP_URL", line.url.as_str()), ("DATABASE_URL", database.url.as_str())];
+    let worker = site.start(Role::Worker, &lines).await;
+    let decided = async || worker.metric("redeemq_decided_total", "").await;
+    let lost = async || worker.metric("redeemq_sessions_lost_total", "").await;
+    for of_this in [30.0, 55.0, 80.0] {
+        // Twenty were fetched singly; of those behind them, fifty have been sent ahead.
+        eventually("so many are decided", async || decided().await >= of_this).await;
+        let sessions = lost().await;
+        line.cut();
+        eventually("its session ends", async || lost().await > sessions).await;
+        line.mend();
+    }
+    let mut tally = Tally::of(&jobs);
+    tally.read_all(&bench, &mut results).await;
+    assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
+    assert_eq!(bench.depth("redeem.dead").await, 0);
+    assert!(site.number("select count(*) from untried").await > 0);
+    site.audit();
+    site.close().await;
 }
 
 async fn they_survive(lanes: &[(&str, &str)], queues: &[&str]) {

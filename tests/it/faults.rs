@@ -163,7 +163,7 @@ async fn a_change_of_the_schema_under_a_running_worker_costs_one_try() {
     results.next().await;
 
     // Its session has prepared statements that can't be run any more.
-    site.tamper("alter table client alter column client_id type varchar(64)").await;
+    site.tamper("alter table goods alter column name type varchar(64)").await;
     let request = mug(0);
     bench.publish(&request).await;
     let result = results.next().await;

@@ -41,7 +41,7 @@ const INGRESS_AT_BROKER: [(Right, &str); 3] =
 
 const EXECUTE: &[&str] = &["execute"];
 
-const WORKER_IN_DATABASE: [(&str, &[&str]); 13] = [
+const WORKER_IN_DATABASE: [(&str, &[&str]); 14] = [
     ("client", &["select"]),
     ("goods", &["select", "update"]),
     ("coupon", &["select", "update"]),
@@ -54,6 +54,7 @@ const WORKER_IN_DATABASE: [(&str, &[&str]); 13] = [
     ("pin_failure", &["select", "insert", "update", "delete"]),
     ("ledger", &["select", "insert"]),
     ("dead_job", &["select", "insert", "update"]),
+    ("untried", &["select", "insert", "update", "delete"]),
     ("standing_of", EXECUTE),
 ];
 

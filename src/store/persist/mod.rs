@@ -4,6 +4,7 @@
 //! place of the player's balance; with a per-player limit also a usage row. Counters of goods and
 //! clients are one update a batch.
 
+mod books;
 mod counters;
 mod coupons;
 mod entries;
@@ -13,6 +14,9 @@ use super::error::Result;
 use crate::domain::job::Job;
 use crate::domain::outcome::Outcome;
 use crate::domain::state::{Changes, State};
+use books::Books;
+use counters::{Granted, Spent, Usage};
+use entries::Rows;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -43,10 +47,14 @@ pub async fn persist(
     if entries.is_empty() {
         return Ok(());
     }
-    entries::insert_ledger(&mut *db, entries, decided_at).await?;
-    if !changes.granted.is_empty() {
-        counters::count(&mut *db, changes, state).await?;
-    }
+    let books = Books {
+        rows: Rows::of(entries),
+        granted: Granted::of(changes),
+        spent: Spent::of(changes),
+        of_players: Usage::of_players(changes, state),
+        of_clients: Usage::of_clients(changes, state),
+    };
+    books.write(&mut *db, decided_at).await?;
     if !changes.codes.is_empty() {
         coupons::grant_codes(&mut *db, changes).await?;
     }

@@ -6,6 +6,7 @@ use crate::broker::publisher::Pressure;
 use crate::worker::batch::{Asks, Item};
 use crate::worker::parcel::Parcel;
 use crate::worker::process::{self, Processed};
+use crate::worker::undertaker::LastWord;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -34,7 +35,8 @@ impl Lane {
             match &item.asks {
                 Asks::Job(_) => items.push(item),
                 Asks::Overdue(_) => match self.undertaker.last_word(item).await {
-                    Ok(parcel) => parcels.extend(parcel),
+                    Ok(LastWord::Settled(parcel)) => parcels.extend(parcel),
+                    Ok(LastWord::NotYet(item)) => items.push(item),
                     Err(item) => self.suspects.wait(item),
                 },
                 Asks::Nothing(undecodable) => {

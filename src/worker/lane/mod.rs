@@ -2,6 +2,7 @@
 
 mod batches;
 mod begin;
+mod end;
 mod signs;
 
 use crate::broker::consumer::Consumer;
@@ -23,13 +24,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Deliveries taken ahead: one batch publishing, one in the database, one arriving.
 const BATCHES_AHEAD: usize = 3;
-/// How long a stopping lane works off what it has been sent, before it leaves the rest to others.
-const DRAIN_MAX: Duration = Duration::from_secs(4);
 /// How long nothing must come before a lane believes that nothing will.
 const IDLE: Duration = Duration::from_millis(250);
 /// Most consumers that a lane opens on top of one another, each when all that was sent ahead to those
@@ -118,7 +116,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
         publishing,
     };
     let taken = lane.take(start, stop).await;
-    lane.finish(taken).await
+    lane.finish(taken, stop).await
 }
 
 struct Lane {
@@ -180,38 +178,6 @@ impl Lane {
             "jobs that wait for held rows fill what is sent ahead: more is taken"
         );
         self.send_all_ahead().await
-    }
-
-    /// Works off what has arrived. The time is looked at between batches and never within one: what
-    /// is decided must be published.
-    async fn drain(&mut self, stop: &CancellationToken) -> Result<()> {
-        self.consumer.cancel().await?;
-        let deadline = Instant::now() + DRAIN_MAX;
-        while Instant::now() < deadline {
-            match timeout_at(deadline, self.gatherer.gather(&mut self.consumer)).await {
-                Ok(Ok(batch)) => self.process(batch, stop).await?,
-                Ok(Err(BrokerError::ConsumerEnded)) | Err(_) => break,
-                Ok(Err(error)) => return Err(error),
-            }
-        }
-        while let Ok(done) = timeout_at(deadline, self.waiting.outcome(&self.context, stop)).await
-            && !done.is_empty()
-        {
-            self.hand_on(done, Vec::new()).await;
-        }
-        Ok(())
-    }
-
-    /// Lets the publisher finish, and ends the session.
-    async fn finish(self, taken: Result<()>) -> Result<()> {
-        drop(self.sender);
-        let published = match tokio::time::timeout(DRAIN_MAX, self.publishing).await {
-            Ok(Ok(published)) => published,
-            Ok(Err(_)) | Err(_) => Err(BrokerError::TimedOut("the last results")),
-        };
-        // Acks are on their way to the broker until it has answered the close.
-        self.consumer.close().await;
-        taken.and(published)
     }
 }
 

@@ -261,12 +261,22 @@ impl Bench {
 
     /// Fails at the message in front of a queue that often, as a worker that dies of it does.
     pub async fn fail_at(&self, queue: &str, times: usize) {
+        self.fail_at_all(queue, 1, times).await;
+    }
+
+    /// The same with all that it holds in hand.
+    pub async fn fail_at_all(&self, queue: &str, jobs: usize, times: usize) {
         for _ in 0..times {
-            // Fetched one by one: a consumer would be sent it once more, and fail once more.
-            let getting = self.channel.basic_get(queue.into(), BasicGetOptions::default());
-            let message = getting.await.expect("the queue").expect("a message");
-            let requeue = BasicNackOptions { requeue: true, multiple: false };
-            message.delivery.acker.nack(requeue).await.expect("given back");
+            let mut in_hand = Vec::new();
+            for _ in 0..jobs {
+                // Fetched one by one: a consumer would be sent it once more, and fail once more.
+                let getting = self.channel.basic_get(queue.into(), BasicGetOptions::default());
+                in_hand.push(getting.await.expect("the queue").expect("a message"));
+            }
+            for message in in_hand {
+                let requeue = BasicNackOptions { requeue: true, multiple: false };
+                message.delivery.acker.nack(requeue).await.expect("given back");
+            }
         }
     }
 
