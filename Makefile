@@ -4,7 +4,13 @@ SHELL := bash
 .PHONY: help demo run stop prove bench bench-quick test lint fmt documents sqlx sqlx-check picture
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
-RUN_PID := $(TARGET)/services/run.pid
+# What is built: `make demo PROFILE=dev` doesn't wait for the optimiser.
+PROFILE := release
+BUILD = cargo build --profile $(PROFILE)
+BUILT = $(TARGET)/$(PROFILE:dev=debug)
+# The name of what `make run` starts and `make stop` ends.
+RUN := run
+RUN_PID := $(TARGET)/services/$(RUN).pid
 
 # Builds take what they must know of the database from .sqlx, wherever DATABASE_URL points.
 export SQLX_OFFLINE := true
@@ -13,15 +19,16 @@ help: ## Show this
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
 demo: ## Play every operation on a real Postgres and RabbitMQ, then remove them
-	cargo build --release --bin redeemq --example demo
-	@deploy/services with demo -- "$(TARGET)/release/examples/demo"
+	$(BUILD) --bin redeemq --example demo
+	@deploy/services with demo -- "$(BUILT)/examples/demo"
 
 # Not optimised: whoever tries it for the first time has it in half the time.
+run: PROFILE := dev
 run: ## Start everything, with sample data, and leave it running
 	@if kill -0 "$$(cat "$(RUN_PID)" 2>/dev/null)" 2>/dev/null; then echo 'It runs already: make stop' >&2; exit 1; fi
-	cargo build --bin redeemq --example demo
-	@addresses=$$(deploy/services up run); eval "$$addresses"; \
-	REDEEMQ_RUN_PID="$(RUN_PID)" "$(TARGET)/debug/examples/demo" --stay
+	$(BUILD) --bin redeemq --example demo
+	@addresses=$$(deploy/services up $(RUN)); eval "$$addresses"; \
+	REDEEMQ_RUN_PID="$(RUN_PID)" "$(BUILT)/examples/demo" --stay
 
 stop: ## Stop and remove what `make run` started
 	@pid=$$(cat "$(RUN_PID)" 2>/dev/null || true); \
@@ -30,21 +37,21 @@ stop: ## Stop and remove what `make run` started
 		kill "$$pid"; while kill -0 "$$pid" 2>/dev/null; do sleep 0.1; done; \
 	fi
 	@rm -f "$(RUN_PID)"
-	@deploy/services down run
+	@deploy/services down $(RUN)
 
 # Servers of its own whatever the environment names, for it kills them.
 prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=…
-	cargo build --release --bin redeemq --example prove
-	@! grep -q REDEEMQ_CRASH "$(TARGET)/release/redeemq" || { echo 'src/crash.rs is in a release build' >&2; exit 1; }
+	$(BUILD) --bin redeemq --example prove
+	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/crash.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
-	deploy/services with prove -- "$(TARGET)/release/examples/prove" --services prove \
+	deploy/services with prove -- "$(BUILT)/examples/prove" --services prove \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
 bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
-	cargo build --release --bin redeemq --example bench
+	$(BUILD) --bin redeemq --example bench
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
-	deploy/services with bench -- "$(TARGET)/release/examples/bench" --services bench \
+	deploy/services with bench -- "$(BUILT)/examples/bench" --services bench \
 	--folder "$(TARGET)/bench" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
 
 bench-quick: ## The same in 4 minutes

@@ -12,6 +12,11 @@ mod harness;
 mod away;
 #[path = "broker/blocked.rs"]
 mod blocked;
+#[path = "commands/blocks.rs"]
+#[allow(dead_code, reason = "what other targets need of it")]
+mod blocks;
+#[path = "broker/commands.rs"]
+mod commands;
 #[path = "broker/doctor.rs"]
 mod doctor;
 #[path = "broker/held.rs"]

@@ -117,9 +117,9 @@ impl Lab {
 pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let begun = Instant::now();
     let plan = match (arguments.quick, arguments.smoke) {
-        (true, _) => Plan::quick(),
         (_, true) => Plan::smoke(),
-        _ => Plan::full(),
+        (true, false) => Plan::quick(),
+        (false, false) => Plan::full(),
     };
     let wanted = |part: &Part| arguments.only.is_empty() || arguments.only.contains(part);
     let parts: Vec<Part> = PARTS.into_iter().filter(wanted).collect();

@@ -57,9 +57,9 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, clap::Parser)]
 struct Arguments {
     /// Less than three minutes, with wider spreads.
-    #[arg(long, conflicts_with = "smoke")]
+    #[arg(long)]
     quick: bool,
-    /// Seconds: only whether everything can be measured. The numbers mean nothing.
+    /// Seconds, quick or not: only whether everything can be measured. The numbers mean nothing.
     #[arg(long)]
     smoke: bool,
     /// Only these parts.

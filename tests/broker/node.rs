@@ -110,6 +110,21 @@ impl Node {
         Alarm
     }
 
+    /// What one of RabbitMQ's own tools does here, by what somebody types; what it asks for is typed
+    /// as well.
+    pub fn tool(&self, command: &str, answer: &str) -> String {
+        let (tool, rest) = command.split_once(' ').expect("arguments");
+        let typed = format!("printf '%s\n' '{answer}' | '{SERVICES}' {tool} {NAME} {rest}");
+        let output = Command::new("bash").args(["-c", &typed]).output().expect("bash runs");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{command}: {told}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        told.into_owned()
+    }
+
     /// Has it forget the kind of exchange that lanes need, until the guard is dropped: as a node
     /// without that plugin, which would take a restart.
     pub fn without_consistent_hash(&self) -> Forgotten {

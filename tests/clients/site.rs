@@ -19,7 +19,7 @@ impl Client {
         let rows = "player_id,asset,amount\nalice,point,10\n";
         site.import(&["players", "import", "--client", "acme", "--import-id", "start"], rows);
         site.goods("acme", "goods_id,name,price\nespresso,Espresso,point=1\n");
-        make_broker_users(&site.name, &["client", "acme"]);
+        make_broker_users(&site, &["client", "acme"]);
         let text = |name: &str| client[name].as_str().expect(name).to_owned();
         Self { api_key: text("api_key"), api_secret: text("api_secret"), site }
     }

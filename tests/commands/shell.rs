@@ -1,6 +1,7 @@
 //! A shell as a reader has it: in the checkout, with `redeemq` on the path.
 
 use crate::blocks::root;
+use crate::harness::process::path;
 use crate::harness::rights::PASSWORD;
 use crate::harness::{SECRET, Site};
 use std::path::Path;
@@ -15,10 +16,8 @@ pub struct Shell {
 
 impl Shell {
     pub fn of(site: &Site, more: &[(&'static str, &str)]) -> Self {
-        let built = Path::new(env!("CARGO_BIN_EXE_redeemq")).parent().expect("a folder");
-        let path = std::env::var("PATH").expect("a path");
         let mut environment = vec![
-            ("PATH", format!("{}:{path}", built.display())),
+            ("PATH", path()),
             ("DATABASE_URL", site.database_url.clone()),
             ("AMQP_URL", site.amqp_url.clone()),
             ("REDEEMQ_SECRET", SECRET.to_owned()),

@@ -19,7 +19,7 @@ async fn site_with_users() -> (Site, Bench) {
     let migrated = site.run_with(&["migrate"], &[("DATABASE_URL", &owner)]);
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     rights::give(&site.database_url).await;
-    rights::make_broker_users(&site.name, &[]);
+    rights::make_broker_users(&site, &[]);
     let bench = Bench::open(&site.amqp_url).await;
     (site, bench)
 }

@@ -1,15 +1,11 @@
-//! Programs of `examples/` that have tests of their own.
+//! `make`, as a reader types it; only that what it builds is optimised no better than the tests are.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the program is; `cargo test` has built its tests, but not the program itself.
-pub(crate) fn built(name: &str) -> PathBuf {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--example", name]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
+pub(crate) fn make(arguments: &[&str]) -> Command {
+    let mut command = Command::new("make");
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command.arg(if cfg!(debug_assertions) { "PROFILE=dev" } else { "PROFILE=release" });
     // What cargo tells this test of its package, build scripts of others would take for a change: they,
     // and all that stands on them, would be built anew each time.
     for (name, _) in std::env::vars_os() {
@@ -18,6 +14,5 @@ pub(crate) fn built(name: &str) -> PathBuf {
             command.env_remove(&name);
         }
     }
-    assert!(command.status().expect("cargo runs").success());
-    Path::new(env!("CARGO_BIN_EXE_redeemq")).with_file_name("examples").join(name)
+    command
 }

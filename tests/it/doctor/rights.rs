@@ -35,7 +35,7 @@ async fn with_a_job() -> (Site, Bench) {
 #[tokio::test]
 async fn a_healthy_site_with_the_users_of_the_scripts_has_no_findings() {
     let site = Site::open().await;
-    rights::make_broker_users(&site.name, &[]);
+    rights::make_broker_users(&site, &[]);
     let at_broker =
         |user: &str| as_user(&site.amqp_url, &format!("{}_{user}", site.name), PASSWORD);
     let (worker, ingress) = (at_broker("worker"), at_broker("ingress"));

@@ -4,6 +4,7 @@ use super::{PATIENCE, eventually, leaks};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,6 +19,12 @@ pub enum Role {
     Serve,
     Ingress,
     Worker,
+}
+
+/// The search path, with `redeemq` on it.
+pub fn path() -> String {
+    let built = Path::new(env!("CARGO_BIN_EXE_redeemq")).parent().expect("a folder");
+    format!("{}:{}", built.display(), std::env::var("PATH").expect("a path"))
 }
 
 pub struct Process {
@@ -49,18 +56,34 @@ impl Process {
 
     /// Starts it without waiting for the servers behind it.
     pub async fn launch(role: Role, environment: &[(&str, &str)]) -> Self {
-        let mut process = Self::launch_doomed(role, environment);
-        process.metrics = process.address("serving metrics").await;
+        Self::launch_doomed(role, environment).told(role).await
+    }
+
+    /// Starts it by what somebody types, in the checkout and with `redeemq` on the path.
+    pub async fn typed(command: &str, role: Role, environment: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", command]).current_dir(env!("CARGO_MANIFEST_DIR")).env("PATH", path());
+        Self::run(shell, environment).told(role).await
+    }
+
+    /// With the addresses that it tells.
+    async fn told(mut self, role: Role) -> Self {
+        self.metrics = self.address("serving metrics").await;
         if role != Role::Worker {
-            process.http = process.address("accepting").await;
+            self.http = self.address("accepting").await;
         }
-        process
+        self
     }
 
     /// Starts it without waiting for anything: it may end at once.
     pub fn launch_doomed(role: Role, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_redeemq"))
-            .arg(format!("{role:?}").to_lowercase())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redeemq"));
+        command.arg(format!("{role:?}").to_lowercase());
+        Self::run(command, environment)
+    }
+
+    fn run(mut command: Command, environment: &[(&str, &str)]) -> Self {
+        let mut child = command
             .envs(environment.iter().copied())
             .env("REDEEMQ_HTTP_ADDR", "127.0.0.1:0")
             .env("REDEEMQ_METRICS_ADDR", "127.0.0.1:0")

@@ -2,7 +2,7 @@
 //! of every test has one; to the broker, a test goes with one where it is about that.
 
 use super::process::Role;
-use super::site::{maintenance, management, server};
+use super::site::{Site, maintenance, management};
 use reqwest::Method;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
@@ -71,12 +71,12 @@ pub fn database_for_command(arguments: &[&str], url: &str) -> String {
     }
 }
 
-/// Runs `deploy/broker-users` for a vhost; the names of the users begin with the vhost's.
-pub fn make_broker_users(vhost: &str, arguments: &[&str]) {
+/// Runs `deploy/broker-users` for a site's vhost; the names of the users begin with the vhost's.
+pub fn make_broker_users(site: &Site, arguments: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/broker-users");
     let mut command = Command::new(script);
-    command.args(arguments).env("RABBITMQ_MANAGEMENT_URL", server("RABBITMQ_MANAGEMENT_URL"));
-    command.env("AMQP_VHOST", vhost).env("BROKER_USER_PREFIX", format!("{vhost}_"));
+    command.args(arguments).env("RABBITMQ_MANAGEMENT_URL", &site.broker.management_url);
+    command.env("AMQP_VHOST", &site.name).env("BROKER_USER_PREFIX", format!("{}_", site.name));
     for user in ["INGRESS", "WORKER", "OPERATOR", "CLIENT"] {
         command.env(format!("{user}_PASSWORD"), PASSWORD);
     }

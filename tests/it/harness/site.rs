@@ -52,7 +52,7 @@ impl Broker {
 }
 
 pub struct Site {
-    broker: Broker,
+    pub broker: Broker,
     pub name: String,
     pub database_url: String,
     pub amqp_url: String,
@@ -194,6 +194,12 @@ impl Site {
     pub async fn launch(&self, role: Role, environment: &[(&str, &str)]) -> Process {
         let database_url = rights::database_for(role, &self.database_url);
         Process::launch(role, &self.environment(&database_url, environment)).await
+    }
+
+    /// The same, by what somebody types.
+    pub async fn typed(&self, command: &str, role: Role) -> Process {
+        let database_url = rights::database_for(role, &self.database_url);
+        Process::typed(command, role, &self.environment(&database_url, &[])).await
     }
 
     /// The same, without waiting for anything: it may end at once.

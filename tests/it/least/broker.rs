@@ -181,7 +181,7 @@ async fn a_client_sites_user_reads_its_own_results_and_nobody_elses() {
     bench.declare().await;
     bench.queue("client.zeta.results", Some("zeta.#"), &[]).await;
     for client in ["acme", "redeem"] {
-        rights::make_broker_users(&site.name, &["client", client]);
+        rights::make_broker_users(&site, &["client", client]);
     }
     let url = as_user(&site.amqp_url, &format!("{}_client_acme", site.name), PASSWORD);
     let acme = connect(&url).await;

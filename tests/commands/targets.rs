@@ -1,0 +1,66 @@
+//! What `make` does, and what it prints to be pasted.
+
+use crate::blocks::{block, blocks};
+use crate::harness::Site;
+use crate::harness::rights::remove_broker_user;
+use crate::make::make;
+use crate::shell::Shell;
+use std::process::Command;
+
+/// What it prints, which must end well.
+fn page(command: &mut Command) -> String {
+    let output = command.output().expect("make runs");
+    let page = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{page}{}", String::from_utf8_lossy(&output.stderr));
+    page.into_owned()
+}
+
+/// By a name of its own, beside what somebody plays or runs meanwhile.
+const NAME: &str = "REDEEMQ_DEMO_NAME";
+
+#[tokio::test]
+async fn the_demo_plays_to_its_end() {
+    let site = Site::open().await;
+    let page = page(make(&["demo"]).env(NAME, &site.name));
+    assert!(page.contains("checks, 0 broken"), "{page}");
+    site.close().await;
+}
+
+/// Those of README's "From clone to a result in your language".
+const CLIENTS: [&str; 3] = ["examples/clients/redeem.sh", "python3 -m venv", "npm install"];
+
+#[tokio::test]
+async fn what_make_run_prints_can_be_pasted_before_every_client() {
+    let site = Site::open().await;
+    let page = page(make(&["run", "RUN=pasted"]).env(NAME, &site.name));
+    let shell = Shell::of(&site, &[]);
+    let curl = page.find("curl -s").expect("a curl line");
+    let (curl, _) = page[curl..].split_once("\n\n").expect("an end");
+    let exports: Vec<&str> = page.lines().filter(|line| line.starts_with("export ")).collect();
+    let below = |commands: &[String]| [exports.join("\n"), commands.join("\n")].join("\n");
+    let clients = CLIENTS.map(|begins| below(&block(begins)));
+    let operator = below(&["redeemq client list --json".to_owned()]);
+
+    let answers: Vec<String> = [curl]
+        .into_iter()
+        .chain(clients.iter().map(String::as_str))
+        .map(|it| shell.run(it))
+        .collect();
+    let listed = shell.run(&operator);
+    self::page(&mut make(&["stop", "RUN=pasted"]));
+    for answer in answers {
+        assert!(answer.replace(' ', "").contains(r#""error_code":"0000""#), "{answer}");
+    }
+    assert!(listed.contains("coffee-club"), "{listed}");
+    remove_broker_user(&site.name, "client_coffee-club").await;
+    site.close().await;
+}
+
+#[test]
+fn a_part_of_the_tests_is_run_as_the_readme_says() {
+    let whole = blocks().into_iter().flatten().find(|line| line.contains("ARGS="));
+    let whole = whole.expect("a line with ARGS");
+    let part = whole.split('\'').nth(1).expect("arguments");
+    let page = page(&mut make(&["test", &format!("ARGS={part}")]));
+    assert!(page.contains("test result: ok") && !page.contains(" 0 passed"), "{page}");
+}
