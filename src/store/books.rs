@@ -1,60 +1,13 @@
-//! The reads of a batch, each under the locks that [`super::lock`] took before.
+//! Further reads of a batch, each under the locks that [`super::lock`] took before.
 
 use super::error::{Result, StoreError};
-use super::lock::{BalanceRow, Players};
 use crate::domain::decide::PIN_WINDOW;
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Content;
-use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, Player, Stored};
+use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, Player};
 use sqlx::PgExecutor;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
 use time::OffsetDateTime;
-use uuid::Uuid;
-
-/// Jobs by ledger key, as two columns.
-pub type Keys = (Vec<String>, Vec<Uuid>);
-
-/// The answers that jobs got before.
-pub type Answers = HashMap<(ClientId, Uuid), Arc<Stored>>;
-/// Which clients exist, and since when they are disabled.
-pub type Clients = HashMap<ClientId, Option<OffsetDateTime>>;
-
-/// What is known of these jobs and of these clients, in one round trip.
-pub async fn answers_and_clients(
-    db: impl PgExecutor<'_>,
-    (clients_of_jobs, keys): &Keys,
-    clients: &[String],
-) -> Result<(Answers, Clients)> {
-    let rows = sqlx::query!(
-        r#"select l.client_id as "client_id!", l.job_key as "job_key?", l.content, l.accepted_at,
-                  l.decided_at, l.body, null::timestamptz as disabled_at
-           from unnest($1::text[], $2::uuid[]) as wanted (client_id, job_key)
-           join ledger l on l.client_id = wanted.client_id and l.job_key = wanted.job_key
-           union all
-           select c.client_id, null, null, null, null, null, c.disabled_at
-           from client c where c.client_id = any($3)"#,
-        clients_of_jobs,
-        keys,
-        clients,
-    )
-    .fetch_all(db)
-    .await?;
-    let (mut answers, mut known) = (Answers::new(), Clients::new());
-    for row in rows {
-        let client = ClientId::trusted(row.client_id);
-        let decided = row.content.zip(row.accepted_at).zip(row.decided_at).zip(row.body);
-        match (row.job_key, decided) {
-            (Some(key), Some((((bytes, accepted_at), decided_at), body))) => {
-                let content = content(&bytes)?;
-                let stored = Stored { content, accepted_at, decided_at, body };
-                answers.insert((client, key), Arc::new(stored));
-            }
-            _ => drop(known.insert(client, row.disabled_at)),
-        }
-    }
-    Ok((answers, known))
-}
 
 /// The fingerprint as stored.
 pub(super) fn content(bytes: &[u8]) -> Result<Content> {
@@ -62,20 +15,6 @@ pub(super) fn content(bytes: &[u8]) -> Result<Content> {
         column: "ledger.content",
         text: format!("{bytes:02x?}"),
     })
-}
-
-/// What players own who pay nothing in this batch: no lock.
-pub async fn balances(db: impl PgExecutor<'_>, of: &Players) -> Result<Vec<BalanceRow>> {
-    Ok(sqlx::query_as!(
-        BalanceRow,
-        r#"select b.client_id, b.player_id, b.asset, b.amount
-           from unnest($1::text[], $2::text[]) as wanted (client_id, player_id)
-           join balance b on b.client_id = wanted.client_id and b.player_id = wanted.player_id"#,
-        &of.clients,
-        &of.players,
-    )
-    .fetch_all(db)
-    .await?)
 }
 
 /// Units granted by goods and player.

@@ -2,7 +2,8 @@
 
 use super::books;
 use super::error::Result;
-use super::lock::{self, BalanceRow, Names, Players};
+use super::known::{self, Wanted};
+use super::lock::{self, Names, Players};
 use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Job;
@@ -20,13 +21,9 @@ use time::OffsetDateTime;
 pub async fn load(db: &mut PgConnection, jobs: &[Job]) -> Result<State> {
     let mut state = State::default();
     lock_goods(db, jobs, &mut state).await?;
-    lock_players(db, jobs, &mut state).await?;
-
-    // From here on, later statements: they see what the holders of our locks committed.
-    let keys = jobs.iter().map(|job| (job.client.as_str().to_owned(), job.key)).unzip();
-    let clients: BTreeSet<&str> = jobs.iter().map(|job| job.client.as_str()).collect();
-    let clients: Vec<String> = clients.into_iter().map(str::to_owned).collect();
-    (state.answers, state.clients) = books::answers_and_clients(&mut *db, &keys, &clients).await?;
+    // From here on, later statements: they see what the holders of the goods before us committed.
+    let wanted = wanted(jobs, &state);
+    known::load(&mut *db, &wanted, &mut state).await?;
     load_redeems(db, jobs, &mut state).await?;
     load_verifies(db, jobs, &mut state).await?;
     Ok(state)
@@ -65,7 +62,7 @@ fn verify_scopes(job: &Job) -> impl Iterator<Item = Scope> {
 }
 
 /// Players who may pay are locked; of the others only their existence is asked.
-async fn lock_players(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {
+fn wanted(jobs: &[Job], state: &State) -> Wanted {
     let (mut paying, mut others) = (BTreeSet::new(), BTreeSet::new());
     for (job, redeem) in redeems(jobs) {
         let player = (job.client.clone(), redeem.player.clone());
@@ -74,20 +71,13 @@ async fn lock_players(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
             _ => others.insert(player),
         };
     }
-    let others = Players::of(others.difference(&paying));
-    let paying = Players::of(paying.iter());
-    let mut rows: Vec<BalanceRow> = Vec::new();
-    if !paying.players.is_empty() {
-        rows.extend(lock::balances(&mut *db, &paying).await?);
+    let clients: BTreeSet<&str> = jobs.iter().map(|job| job.client.as_str()).collect();
+    Wanted {
+        others: Players::of(others.difference(&paying)),
+        paying: Players::of(&paying),
+        jobs: jobs.iter().map(|job| (job.client.as_str().to_owned(), job.key)).unzip(),
+        clients: clients.into_iter().map(str::to_owned).collect(),
     }
-    if !others.players.is_empty() {
-        rows.extend(books::balances(&mut *db, &others).await?);
-    }
-    for row in rows {
-        let (player, asset, amount) = row.parsed()?;
-        state.players.entry(player).or_default().insert(asset, amount);
-    }
-    Ok(())
 }
 
 async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {

@@ -1,11 +1,11 @@
-//! The row locks of a batch, always in this order: goods by number, then balances by key. Everything
-//! else that belongs to goods (codes, usage, caps, wrong PINs) is protected by the goods' lock, for
-//! verifying and importing as well. Each statement sorts before it locks, so two batches can't
-//! deadlock.
+//! The row locks of a batch, always in this order: goods by number, then balances by key
+//! (`known`). Everything else that belongs to goods (codes, usage, caps, wrong PINs) is protected
+//! by the goods' lock, for verifying and importing as well. Each statement sorts before it locks, so two
+//! batches can't deadlock.
 
 use super::error::{Result, StoreError};
-use crate::domain::goods::{Asset, Goods, Scope};
-use crate::domain::id::{ClientId, Id};
+use crate::domain::goods::{Goods, Scope};
+use crate::domain::id::Id;
 use crate::domain::request::Target;
 use crate::domain::state::Player;
 use sqlx::PgExecutor;
@@ -51,15 +51,6 @@ impl Players {
         let (clients, players) = columns.unzip();
         Self { clients, players }
     }
-}
-
-/// One row of what a player owns.
-#[derive(Debug)]
-pub struct BalanceRow {
-    pub(super) client_id: String,
-    pub(super) player_id: String,
-    pub(super) asset: String,
-    pub(super) amount: i64,
 }
 
 struct GoodsRow {
@@ -130,32 +121,4 @@ pub async fn goods(db: impl PgExecutor<'_>, ids: &Names, groups: &Names) -> Resu
     .fetch_all(db)
     .await?;
     rows.into_iter().map(Goods::try_from).collect()
-}
-
-/// Locks all that these players own.
-pub async fn balances(db: impl PgExecutor<'_>, of: &Players) -> Result<Vec<BalanceRow>> {
-    Ok(sqlx::query_as!(
-        BalanceRow,
-        r#"select b.client_id, b.player_id, b.asset, b.amount
-           from unnest($1::text[], $2::text[]) as wanted (client_id, player_id)
-           join balance b on b.client_id = wanted.client_id and b.player_id = wanted.player_id
-           order by b.client_id, b.player_id, b.asset
-           for update of b"#,
-        &of.clients,
-        &of.players,
-    )
-    .fetch_all(db)
-    .await?)
-}
-
-impl BalanceRow {
-    /// Player, asset and amount as the rules know them.
-    pub(super) fn parsed(self) -> Result<((ClientId, Id), Asset, i64)> {
-        let asset = self.asset.parse().map_err(|_| StoreError::Unreadable {
-            column: "balance.asset",
-            text: self.asset.clone(),
-        })?;
-        let player = (ClientId::trusted(self.client_id), Id::trusted(self.player_id));
-        Ok((player, asset, self.amount))
-    }
 }

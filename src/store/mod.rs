@@ -1,9 +1,9 @@
 //! All SQL: one function a statement, checked against the schema at compile time.
 //!
-//! A batch runs in one transaction (read committed): [`lock`] takes the row locks, in statements of
-//! their own and in one fixed order; [`load`] reads in *later* statements what the locks protect;
-//! [`persist`] writes. A statement that both locked and read would see the locked row as it is now
-//! but the ledger as it was before it waited for the lock, and would miss a twin's answer.
+//! A batch runs in one transaction (read committed): [`lock`] takes the locks of goods, in a statement of
+//! their own and in one fixed order; [`load`] reads in *later* statements what they protect; [`persist`]
+//! writes. A statement that both locked goods and read would see the goods as they are now but the
+//! ledger as it was before it waited for the lock, and would miss a twin's answer.
 //!
 //! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
 //! an HTTP handler): the driver would hand the connection on with that transaction still open. The
@@ -18,6 +18,7 @@ pub mod error;
 pub mod health;
 pub mod held;
 pub mod imports;
+mod known;
 pub mod ledger;
 pub mod load;
 pub mod lock;

@@ -79,3 +79,37 @@ async fn twins_that_two_workers_decide_at_the_same_time_get_one_answer() {
     assert_eq!(both.iter().filter(|result| result.is_replayed).count(), 1);
     site.close().await;
 }
+
+/// The worker that waits for the purse looks into the ledger as it was before the other one wrote.
+#[tokio::test]
+async fn a_key_that_two_workers_meet_with_different_goods_is_paid_for_once() {
+    let site = Site::with_clients().await;
+    site.goods("acme", "goods_id,name,price\nmug,Mug,point=10\ncup,Cup,point=10\n");
+    let (one, two) = tokio::join!(site.start(Role::Worker, &[]), site.start(Role::Worker, &[]));
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("#").await;
+    let params = |goods| json!({"goods_id": goods, "player_id": "p1", "amount": 1});
+    let mug = Request::new("acme", "goods", &params("mug"));
+    let cup = mug.clone().with("params", params("cup"));
+
+    let mut holder = site.store.begin().await.expect("a transaction");
+    holder.execute("select from balance where player_id = 'p1' for update").await.expect("held");
+    for (waiting, request) in [(1, &mug), (2, &cup)] {
+        bench.publish(request).await;
+        site.until_waiting(waiting).await;
+    }
+    holder.rollback().await.expect("let go");
+
+    let both = results.take(2).await;
+    let mut codes = [both[0].code(), both[1].code()];
+    codes.sort_unstable();
+    assert_eq!(codes, ["0000", "3001"]);
+    let mut again = 0.0;
+    for worker in [&one, &two] {
+        again += worker.metric("redeemq_batch_errors_total", "kind=\"twin\"").await;
+    }
+    assert_eq!(again, 1.0, "the ledger's index told the second one");
+    assert_eq!(site.number("select sum(granted)::bigint from goods").await, 1);
+    site.audit();
+    site.close().await;
+}
