@@ -5,10 +5,6 @@ use redeemq::config::Cli;
 use redeemq::{app, telemetry};
 use std::process::ExitCode;
 
-/// Accepting a job allocates some dozens of times, across threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let Cli { config, command } = Cli::parse();
     telemetry::init(config.log_json);
