@@ -8,9 +8,13 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 PROFILE := release
 BUILD = cargo build --profile $(PROFILE)
 BUILT = $(TARGET)/$(PROFILE:dev=debug)
-# The name of what `make run` starts and `make stop` ends.
-RUN := run
+# The name of the servers that a target starts, where it shall not meet others: `make run NAME=mine`.
+NAME :=
+RUN := $(or $(NAME),run)
 RUN_PID := $(TARGET)/services/$(RUN).pid
+PROVE := $(or $(NAME),prove)
+BENCH := $(or $(NAME),bench)
+FOLDER := $(TARGET)/bench
 
 # Builds take what they must know of the database from .sqlx, wherever DATABASE_URL points.
 export SQLX_OFFLINE := true
@@ -20,12 +24,12 @@ help: ## Show this
 
 demo: ## Play every operation on a real Postgres and RabbitMQ, then remove them
 	$(BUILD) --bin redeemq --example demo
-	@deploy/services with demo -- "$(BUILT)/examples/demo"
+	@deploy/services with $(or $(NAME),demo) -- "$(BUILT)/examples/demo"
 
 # Not optimised: whoever tries it for the first time has it in half the time.
 run: PROFILE := dev
 run: ## Start everything, with sample data, and leave it running
-	@if kill -0 "$$(cat "$(RUN_PID)" 2>/dev/null)" 2>/dev/null; then echo 'It runs already: make stop' >&2; exit 1; fi
+	@if kill -0 "$$(cat "$(RUN_PID)" 2>/dev/null)" 2>/dev/null; then echo 'It runs already: make stop$(if $(NAME), NAME=$(NAME))' >&2; exit 1; fi
 	$(BUILD) --bin redeemq --example demo
 	@addresses=$$(deploy/services up $(RUN)); eval "$$addresses"; \
 	REDEEMQ_RUN_PID="$(RUN_PID)" "$(BUILT)/examples/demo" --stay
@@ -44,15 +48,15 @@ prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=â
 	$(BUILD) --bin redeemq --example prove
 	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/crash.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
-	deploy/services with prove -- "$(BUILT)/examples/prove" --services prove \
+	deploy/services with $(PROVE) -- "$(BUILT)/examples/prove" --services $(PROVE) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
 bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
 	$(BUILD) --bin redeemq --example bench
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
-	deploy/services with bench -- "$(BUILT)/examples/bench" --services bench \
-	--folder "$(TARGET)/bench" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
+	deploy/services with $(BENCH) -- "$(BUILT)/examples/bench" --services $(BENCH) \
+	--folder "$(FOLDER)" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
 
 bench-quick: ## The same in 4 minutes
 	@$(MAKE) --no-print-directory bench QUICK=1

@@ -9,4 +9,4 @@ create table untried (
     noted_at   timestamptz not null default now(),
     constraint untried_is_unique primary key (client_id, job_key)
 );
-comment on table untried is 'Deliveries that ended before the job was tried, of jobs that were delivered often. Forgotten after a day.';
+comment on table untried is 'Deliveries that ended before the job was tried, of jobs that were delivered often. Forgotten after a month.';

@@ -12,8 +12,9 @@ use std::path::Path;
 #[test]
 fn everything_can_be_measured() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
-    let arguments = format!("ARGS=--smoke --folder {}", folder.display());
-    let output = make(&["bench-quick", &arguments]).output().expect("make runs");
+    let into = format!("FOLDER={}", folder.display());
+    let make = &mut make(&["bench-quick", "NAME=smoke", "ARGS=--smoke", &into]);
+    let output = make.output().expect("make runs");
     let table = String::from_utf8_lossy(&output.stdout);
     println!("{table}");
     let said = String::from_utf8_lossy(&output.stderr);

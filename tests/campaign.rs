@@ -9,7 +9,8 @@ use make::make;
 
 #[test]
 fn a_minute_of_faults_breaks_no_promise() {
-    let output = make(&["prove", "JOBS=20000", "SECONDS=60"]).output().expect("make runs");
+    let output =
+        make(&["prove", "NAME=campaign", "JOBS=20000", "SECONDS=60"]).output().expect("make runs");
     let account = String::from_utf8_lossy(&output.stdout);
     println!("{account}");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -38,7 +38,7 @@ pub const DIRECT_REPLY_PREFIX: &str = "amq.rabbitmq.reply-to.";
 /// Attempts at one message before it is looked up in the ledger and, undecided, put aside.
 pub const ATTEMPTS_MAX: i64 = 20;
 /// The broker's own limit is only a net under ours.
-const BROKER_ATTEMPTS_MAX: i64 = 5 * ATTEMPTS_MAX;
+pub const BROKER_ATTEMPTS_MAX: i64 = 5 * ATTEMPTS_MAX;
 /// Looking at a dead letter counts as a delivery, so its queue needs the largest limit there is.
 const DEAD_DELIVERIES_MAX: i64 = i32::MAX as i64;
 /// Bytes that may wait in a request queue, unless configured: far below the mark at which a broker

@@ -1,4 +1,4 @@
-//! Step 1 of a batch: take the locks, then read what they protect.
+//! Step 1 of a batch: lock the goods, then read what that protects.
 
 use super::books;
 use super::error::Result;

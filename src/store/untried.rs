@@ -2,14 +2,11 @@
 
 use super::error::Result;
 use crate::domain::id::ClientId;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
-/// Notes one such delivery of each of these jobs, and forgets those of yesterday.
-pub async fn note(db: &PgPool, jobs: &[(&ClientId, Uuid)]) -> Result<()> {
-    sqlx::query!("delete from untried where noted_at < now() - interval '1 day'")
-        .execute(db)
-        .await?;
+/// Notes one such delivery of each of these jobs.
+pub async fn note(db: impl PgExecutor<'_>, jobs: &[(&ClientId, Uuid)]) -> Result<()> {
     let clients: Vec<String> = jobs.iter().map(|(client, _)| client.as_str().to_owned()).collect();
     let keys: Vec<Uuid> = jobs.iter().map(|(_, key)| *key).collect();
     // In order, for others may note some of the same.
@@ -24,6 +21,14 @@ pub async fn note(db: &PgPool, jobs: &[(&ClientId, Uuid)]) -> Result<()> {
     )
     .execute(db)
     .await?;
+    Ok(())
+}
+
+/// Forgets those of a month ago: where a queue stood still for as long, the broker's count holds.
+pub async fn forget(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query!("delete from untried where noted_at < now() - interval '30 days'")
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -199,7 +199,7 @@ impl Alarm {
     }
 }
 
-/// The answer to a job that was tried too often: the ledger's, if it was decided after all.
+/// The answer to a job that was delivered too often: the ledger's, if it was decided after all.
 ///
 /// # Errors
 /// As the database has it.

@@ -1,8 +1,9 @@
 //! An outage is not an attempt. The broker charges one to all that a session had been sent when it ends,
 //! tried or not. What was not tried is noted, and taken off the count again before a job is given up.
 //!
-//! A process that is killed notes nothing, so a job that kills its process is charged each time. Should
-//! notes be lost, or be made of a job that was sent twice, the broker's own limit still holds.
+//! A process that is killed notes nothing, so a job that kills its process is charged each time; with it
+//! whatever it was sent, as far as that was not tried before. Should notes be lost, or be made of a job that
+//! was sent twice, the broker's own limit still holds.
 
 use super::Context;
 use super::batch::{Asks, Item};
@@ -12,14 +13,19 @@ use crate::domain::id::ClientId;
 use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store::{self, StoreError};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Deliveries before this one from which notes are made. A broker's end charges thousands of jobs once;
 /// only what nears the limit is worth a row.
 const NOTED_FROM: i64 = ATTEMPTS_MAX / 4;
-/// How often notes are tried, some five seconds. Where the database is away for longer, a charge is borne.
-const NOTES_MAX: usize = 10;
+/// Longest time for the notes, while nothing else of the lane goes on. Where the database is away for
+/// longer, a charge is borne.
+const NOTING_MAX: Duration = Duration::from_secs(3);
+/// The same for a process that is to end.
+const LAST_NOTE_MAX: Duration = Duration::from_secs(1);
 
 /// Notes those of the rest of a session that were delivered often.
 pub async fn note(context: &Context, rest: &[Item], stop: &CancellationToken) {
@@ -34,22 +40,28 @@ pub async fn note(context: &Context, rest: &[Item], stop: &CancellationToken) {
     if jobs.is_empty() {
         return;
     }
-    let mut pauses = Pauses::new();
-    for _ in 0..NOTES_MAX {
-        match store::in_time(store::untried::note(&context.store, &jobs)).await {
-            Ok(()) => break,
-            Err(error) => {
-                tracing::warn!(%error, jobs = jobs.len(), "deliveries that were not tried can't be noted yet");
-            }
-        }
-        if stop.run_until_cancelled(tokio::time::sleep(pauses.draw())).await.is_none() {
-            break;
-        }
+    let patience = if stop.is_cancelled() { LAST_NOTE_MAX } else { NOTING_MAX };
+    if timeout(patience, persistently(context, &jobs)).await.is_err() {
+        tracing::warn!(
+            jobs = jobs.len(),
+            "the database is away: deliveries count as attempts that were none"
+        );
     }
 }
 
-/// Whether an overdue job was tried as often as it may be. What the broker's own limit put aside was
-/// given every chance.
+async fn persistently(context: &Context, jobs: &[(&ClientId, Uuid)]) {
+    let mut pauses = Pauses::new();
+    while let Err(error) = store::untried::note(&context.store, jobs).await {
+        tracing::debug!(%error, "deliveries that were not tried can't be noted yet");
+        sleep(pauses.draw()).await;
+    }
+    if let Err(error) = store::untried::forget(&context.store).await {
+        tracing::debug!(%error, "old notes are forgotten another time");
+    }
+}
+
+/// Whether an overdue job was tried as often as it may be. The broker's own limit is the last word,
+/// whatever was noted.
 ///
 /// # Errors
 /// As the database has it.

@@ -69,6 +69,11 @@ impl Waiting {
         }
     }
 
+    /// Those that stand in line: whoever holds what they need is to blame that they were not decided.
+    pub fn into_items(self) -> impl Iterator<Item = Item> {
+        self.rooms.into_iter().flat_map(|room| room.items)
+    }
+
     /// Opens a room for what is held, unless there is one.
     pub fn hold(&mut self, item: Item, held: &Held) {
         let same = |room: &&mut Room| room.held.iter().any(|need| held.contains(need));

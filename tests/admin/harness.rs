@@ -15,6 +15,7 @@ use redeemq::wire::{answer, now};
 use secrecy::SecretString;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,9 +78,10 @@ async fn execute(db: &mut PgConnection, sql: String) {
 
 /// Made once for each state of the migrations, by whoever comes first.
 async fn template(db: &mut PgConnection) -> String {
-    let sums: Vec<u8> = MIGRATIONS.iter().flat_map(|m| m.checksum[..4].to_vec()).collect();
-    let sums: String = sums.iter().map(|byte| format!("{byte:02x}")).collect();
-    let name = format!("redeemq_admin_template_{sums}");
+    // However many there are: Postgres cuts names at 63 bytes without a word.
+    let mut state = DefaultHasher::new();
+    MIGRATIONS.iter().for_each(|migration| migration.checksum.hash(&mut state));
+    let name = format!("redeemq_admin_template_{:016x}", state.finish());
     execute(db, "select pg_advisory_lock(20260101)".to_owned()).await;
     let there: bool =
         sqlx::query_scalar("select exists (select from pg_database where datname = $1)")

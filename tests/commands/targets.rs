@@ -29,10 +29,21 @@ async fn the_demo_plays_to_its_end() {
 /// Those of README's "From clone to a result in your language".
 const CLIENTS: [&str; 3] = ["examples/clients/redeem.sh", "python3 -m venv", "npm install"];
 
+/// Ends it, however the test ends.
+struct Running;
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let stopped = make(&["stop", "NAME=pasted"]).status();
+        assert!(std::thread::panicking() || stopped.is_ok_and(|status| status.success()));
+    }
+}
+
 #[tokio::test]
 async fn what_make_run_prints_can_be_pasted_before_every_client() {
     let site = Site::open().await;
-    let page = page(make(&["run", "RUN=pasted"]).env(NAME, &site.name));
+    let running = Running;
+    let page = page(make(&["run", "NAME=pasted"]).env(NAME, &site.name));
     let shell = Shell::of(&site, &[]);
     let curl = page.find("curl -s").expect("a curl line");
     let (curl, _) = page[curl..].split_once("\n\n").expect("an end");
@@ -47,7 +58,7 @@ async fn what_make_run_prints_can_be_pasted_before_every_client() {
         .map(|it| shell.run(it))
         .collect();
     let listed = shell.run(&operator);
-    self::page(&mut make(&["stop", "RUN=pasted"]));
+    drop(running);
     for answer in answers {
         assert!(answer.replace(' ', "").contains(r#""error_code":"0000""#), "{answer}");
     }

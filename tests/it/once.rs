@@ -94,10 +94,8 @@ async fn a_key_that_two_workers_meet_with_different_goods_is_paid_for_once() {
 
     let mut holder = site.store.begin().await.expect("a transaction");
     holder.execute("select from balance where player_id = 'p1' for update").await.expect("held");
-    for (waiting, request) in [(1, &mug), (2, &cup)] {
-        bench.publish(request).await;
-        site.until_waiting(waiting).await;
-    }
+    bench.publish_all(&[mug, cup]).await;
+    site.until_waiting(2).await;
     holder.rollback().await.expect("let go");
 
     let both = results.take(2).await;

@@ -4,7 +4,7 @@
 use super::Settings;
 use super::finding::Examination;
 use crate::broker::management::{Management, RealQueue};
-use crate::broker::topology::{ATTEMPTS_MAX, Argument, DEAD, Queue};
+use crate::broker::topology::{ATTEMPTS_MAX, Argument, BROKER_ATTEMPTS_MAX, DEAD, Queue};
 use crate::broker::{Connection, Result, lanes};
 use serde_json::{Map, Value};
 
@@ -108,6 +108,9 @@ fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)>
         }
         ("delivery-limit", _) if number <= ATTEMPTS_MAX => {
             Some((true, "the broker would give jobs up before the workers have"))
+        }
+        ("delivery-limit", _) if number < BROKER_ATTEMPTS_MAX => {
+            Some((false, "the broker would give up jobs that were sent often and not tried"))
         }
         ("max-length", _) => Some((false, "publishers are refused at so many jobs")),
         ("max-length-bytes", _) if number < limit(queue) => {

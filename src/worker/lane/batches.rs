@@ -25,6 +25,7 @@ impl Lane {
         let aside = self.aside();
         self.context.hand.holds(batch.iter().filter_map(Item::accepted_at).chain(aside));
         if !self.unblocked(stop).await {
+            self.given_up.extend(batch);
             return Ok(());
         }
         self.undertaker.hopes_anew();

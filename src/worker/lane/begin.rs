@@ -159,7 +159,10 @@ impl Lane {
             () = self.sender.closed() => return Ok(()),
         };
         match batch.first().map(|item| item.received.attempts) {
-            Some(attempts) if attempts >= LANE_ATTEMPTS => Err(BrokerError::SentOften(attempts)),
+            Some(attempts) if attempts >= LANE_ATTEMPTS => {
+                self.given_up.extend(batch);
+                Err(BrokerError::SentOften(attempts))
+            }
             _ => self.process(batch, stop).await,
         }
     }

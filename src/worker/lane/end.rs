@@ -44,7 +44,9 @@ impl Lane {
         };
         // Before they can be delivered to somebody else, where the connection still stands.
         let mut rest = self.gatherer.rest(&mut self.consumer);
+        rest.extend(self.given_up);
         rest.extend(self.suspects.into_overdue());
+        rest.extend(self.waiting.into_items());
         untried::note(&self.context, &rest, stop).await;
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;

@@ -111,6 +111,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
         undertaker: Undertaker::new(Arc::clone(context)),
         suspects: Suspects::none(),
         waiting: Waiting::default(),
+        given_up: Vec::new(),
         pressure,
         sender,
         publishing,
@@ -129,6 +130,8 @@ struct Lane {
     undertaker: Undertaker,
     suspects: Suspects,
     waiting: Waiting,
+    /// Taken, and not tried because the session was to end.
+    given_up: Vec<Item>,
     /// That of the publisher.
     pressure: Pressure,
     sender: mpsc::Sender<Vec<Parcel>>,

@@ -57,11 +57,13 @@ async fn policies_that_override_what_a_queue_is_for_are_found_and_refused() {
     assert_eq!(bench.depth("redeem.requests").await, 1);
 
     without_policy(&site, "policies").await;
-    policy(&site, "operator-policies", json!({"message-ttl": 60_000, "expires": 60_000})).await;
+    let definition = json!({"message-ttl": 60_000, "expires": 60_000, "delivery-limit": 50});
+    policy(&site, "operator-policies", definition).await;
     until_known(&site, "message-ttl").await;
     let said = doctor(&site);
     said.assert("fatal", &["operator policy `of-ops`", "message-ttl", "60000", "redeem.requests"]);
     said.assert("fatal", &["operator policy `of-ops`", "expires", "redeem.dead", "vanish"]);
+    said.assert("warning", &["delivery-limit", "50", "not tried", "redeem.requests"]);
     let log = refused(&site, &[]).await;
     assert!(log.contains("operator policy") && log.contains("message-ttl"), "{log}");
     site.close().await;
