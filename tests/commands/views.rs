@@ -11,12 +11,11 @@ async fn a_live_view_is_opened_as_the_readme_says() {
     let site = with_mugs().await;
     let (ingress, worker) =
         tokio::join!(site.start(Role::Ingress, &[]), site.start(Role::Worker, &[]));
-    let address = |process: &str| process.trim_start_matches("http://").to_owned();
     let [command] = block("redeemq top").try_into().expect("one command");
     let (command, _) = command.split_once('#').expect("a comment");
     let command = command
-        .replace("ingress:9464", &address(&ingress.metrics))
-        .replace("worker:9464", &address(&worker.metrics));
+        .replace("ingress:9464", ingress.metrics_address())
+        .replace("worker:9464", worker.metrics_address());
     let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
     let terminal = Terminal::run(&arguments, &[("AMQP_URL", &site.amqp_url)]);
     terminal.shows(&["2 of 2 processes answer"]).await;

@@ -20,10 +20,6 @@ struct Stack {
     worker: Process,
 }
 
-fn address(process: &Process) -> &str {
-    process.metrics.trim_start_matches("http://")
-}
-
 impl Stack {
     async fn start() -> Self {
         let site = Site::with_clients().await;
@@ -36,7 +32,7 @@ impl Stack {
     }
 
     fn addresses(&self) -> String {
-        format!("{},{}", address(&self.ingress), address(&self.worker))
+        format!("{},{}", self.ingress.metrics_address(), self.worker.metrics_address())
     }
 
     /// Of a publisher, and of a client site that asks for more than there is, and for nothing at all.
@@ -85,7 +81,7 @@ async fn a_screen_under_load_tells_what_happens_and_who_has_gone_away() {
     let stack = Stack::start().await;
     let line = Proxy::before(&format!("{}/", stack.worker.metrics)).await;
     let worker = line.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let arguments = ["top", "--metrics", address(&stack.ingress), "--metrics", &worker];
+    let arguments = ["top", "--metrics", stack.ingress.metrics_address(), "--metrics", &worker];
     let terminal = Terminal::run(&arguments, &[("AMQP_URL", &stack.site.amqp_url)]);
     let idle = terminal.shows(&["2 of 2 processes answer", "no traffic yet", "common"]).await;
     assert!(!idle.contains("LATENCY") && idle.contains("q: quit"), "{idle}");

@@ -87,7 +87,7 @@ impl Prometheus {
         let path = self.folder.join("prometheus.yml");
         let mut text = std::fs::read_to_string(&path).expect("its configuration");
         for (job, process) in processes {
-            let address = process.metrics.trim_start_matches("http://");
+            let address = process.metrics_address();
             let (head, tail) =
                 text.split_once(&format!("job_name: redeemq-{job}\n")).expect("a job");
             let rest = tail.split_once('\n').map_or("", |(_, rest)| rest);

@@ -177,6 +177,11 @@ impl Process {
         log.iter().map(|entry| format!("{entry}\n")).collect()
     }
 
+    /// Where its metrics are, as host and port.
+    pub fn metrics_address(&self) -> &str {
+        self.metrics.trim_start_matches("http://")
+    }
+
     /// All its metrics.
     pub async fn page(&self) -> String {
         let page = reqwest::get(format!("{}/metrics", self.metrics)).await.expect("metrics");
