@@ -48,16 +48,14 @@ async fn what_make_run_prints_can_be_pasted_before_every_client() {
     let curl = page.find("curl -s").expect("a curl line");
     let (curl, _) = page[curl..].split_once("\n\n").expect("an end");
     let exports: Vec<&str> = page.lines().filter(|line| line.starts_with("export ")).collect();
-    let below = |commands: &[String]| [exports.join("\n"), commands.join("\n")].join("\n");
-    let clients = CLIENTS.map(|begins| below(&block(begins)));
-    let operator = below(&["redeemq client list --json".to_owned()]);
-
-    let answers: Vec<String> = [curl]
-        .into_iter()
-        .chain(clients.iter().map(String::as_str))
-        .map(|it| shell.run(it))
-        .collect();
-    let listed = shell.run(&operator);
+    // Line by line: within a script, `a && b` may fail of its a unnoticed.
+    let below = |command: &str| shell.run(&format!("{}\n{command}", exports.join("\n")));
+    let mut answers = vec![shell.run(curl)];
+    for client in CLIENTS {
+        let mut said: Vec<String> = block(client).iter().map(|line| below(line)).collect();
+        answers.extend(said.pop());
+    }
+    let listed = below("redeemq client list --json");
     drop(running);
     for answer in answers {
         assert!(answer.replace(' ', "").contains(r#""error_code":"0000""#), "{answer}");
