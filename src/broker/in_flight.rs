@@ -64,9 +64,16 @@ impl<'w> InFlight<'w> {
 
     /// Waits until all are written. Dropping the future loses nothing.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        for (_, step) in self.waiting.iter_mut().skip(self.written) {
+        while let Some((_, step)) = self.waiting.get_mut(self.written) {
             if let Step::Sending(sending) = step {
-                *step = Step::Sent(sending.await?);
+                match sending.await {
+                    Ok(confirm) => *step = Step::Sent(confirm),
+                    Err(error) => {
+                        // It has told all that it will, and may not be asked again.
+                        self.waiting.remove(self.written);
+                        return Err(error);
+                    }
+                }
             }
             self.written += 1;
         }
@@ -140,5 +147,26 @@ impl Step<'_> {
             Step::Sent(confirm) => confirm,
         };
         Ok(confirm.await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message that the library has taken, and finds it can't write.
+    async fn unwritten() -> Result<PublisherConfirm> {
+        tokio::task::yield_now().await;
+        Err(BrokerError::TimedOut("basic.publish"))
+    }
+
+    #[tokio::test]
+    async fn a_message_that_could_not_be_written_is_not_asked_for_its_cause_again() {
+        let mut in_flight = InFlight::new(2);
+        for place in 0..2 {
+            in_flight.send(place, unwritten()).expect("taken");
+        }
+        assert!(in_flight.flush().await.is_err());
+        assert!(in_flight.cause().await.is_none());
     }
 }
