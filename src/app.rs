@@ -98,7 +98,7 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
     parts.spawn(ops::run(config.metrics_addr, metrics, stop.clone()));
     if let Some(every) = config.look_every() {
         let watching = ops::queues::watch(config.amqp_url()?.clone(), every);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(watching));
+        spawn(&mut parts, stop.clone().run_until_cancelled_owned(watching));
     }
     if with_ingress {
         let store = pool(config, Role::Ingress, INGRESS_CONNECTIONS)?;
@@ -110,10 +110,7 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         let books = pool(config, Role::Admin, 1)?;
         let every = Duration::from_secs(seconds.into());
         let watching = stop.clone().run_until_cancelled_owned(admin::audit::watch(books, every));
-        parts.spawn(async move {
-            watching.await;
-            Ok(())
-        });
+        spawn(&mut parts, watching);
     }
     if with_worker {
         // They are opened when needed: lanes that are not given may be found at the broker.
@@ -137,6 +134,17 @@ async fn serve(config: &Config, with_ingress: bool, with_worker: bool) -> anyhow
         exporting.finish(deadline).await;
     }
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// A part that goes on until it is told to stop.
+fn spawn(
+    parts: &mut JoinSet<anyhow::Result<()>>,
+    part: impl Future<Output = Option<()>> + Send + 'static,
+) {
+    parts.spawn(async move {
+        part.await;
+        Ok(())
+    });
 }
 
 /// A worker, once nothing fatal stands against it.

@@ -67,6 +67,9 @@ pub enum BrokerError {
     /// An answer did not come in time; what was asked may have happened.
     #[error("broker: no answer to {0} in time")]
     TimedOut(&'static str),
+    /// A fault of ours. What was on its way is delivered again.
+    #[error("{0} panicked: the lines above this one in the log say where; please report them")]
+    Panicked(&'static str),
     /// The broker ended the consumer: the queue was deleted, or its node went away.
     #[error("broker: the consumer was ended")]
     ConsumerEnded,

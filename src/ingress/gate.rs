@@ -9,8 +9,8 @@ use crate::gauges::Gauges;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Publishers: one gathers the next window while the other waits for its confirms.
 const PUBLISHERS: usize = 2;
@@ -58,7 +58,7 @@ impl Gate {
     pub fn open(
         settings: &Settings,
         gauges: &Gauges,
-        tasks: &TaskTracker,
+        tasks: &mut JoinSet<Option<()>>,
         stop: &CancellationToken,
     ) -> broker::Result<Self> {
         let pool = broker::pool(&settings.amqp_url, "redeemq ingress: requests", PUBLISHERS)?;

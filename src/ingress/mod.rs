@@ -29,6 +29,7 @@ use crate::server::{self, Bounds};
 use crate::store;
 use crate::traces::Traces;
 use answers::Refused;
+use anyhow::Context as _;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -40,13 +41,14 @@ use routes::Route;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// One of so many connections may wait for a decision: those who wait shall not take all of them.
 const WAITS_SHARE: usize = 2;
@@ -143,7 +145,8 @@ async fn ready(
 /// Runs until told to stop; then answers what it has taken.
 ///
 /// # Errors
-/// When the address can't be bound or the broker's URL can't be read. Outages are waited for.
+/// When the address can't be bound or the broker's URL can't be read, or when something within has
+/// panicked: the process that starts in its place serves whole. Outages are waited for.
 pub async fn run(
     settings: Settings,
     secrets: Secrets,
@@ -157,13 +160,15 @@ pub async fn run(
     })?;
     tokio::task::spawn_blocking(hashing::prepare).await??;
     store::measure(&gauges, "ingress_database", store.clone());
-    let tasks = TaskTracker::new();
+    // What fails within ends this part alone; the process decides about the others.
+    let stop = stop.child_token();
+    let mut tasks = JoinSet::new();
     // The ways to the broker outlive the server: what was taken is still answered.
     let closing = CancellationToken::new();
     let front = Arc::new(Front {
-        gate: Gate::open(&settings, &gauges, &tasks, &closing)?,
-        replies: Replies::open(&settings.amqp_url, &tasks, &closing),
-        tokens: Tokens::watch(store.clone(), secrets.clone(), &tasks, &closing),
+        gate: Gate::open(&settings, &gauges, &mut tasks, &closing)?,
+        replies: Replies::open(&settings.amqp_url, &mut tasks, &closing),
+        tokens: Tokens::watch(store.clone(), secrets.clone(), &mut tasks, &closing),
         limits: Arc::new(Limits::new(&settings.limits)),
         waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
         secrets,
@@ -177,9 +182,18 @@ pub async fn run(
         idle_max: settings.idle_max,
     };
     tracing::info!(address = %listener.local_addr()?, "accepting");
-    server::serve(listener, router(front), full(), bounds, stop).await;
+    let mut serving = pin!(server::serve(listener, router(front), full(), bounds, stop.clone()));
+    let ended = tokio::select! {
+        () = &mut serving => Ok(()),
+        // None of them ends before it is told to: whatever it did is done no more.
+        Some(ended) = tasks.join_next() => {
+            stop.cancel();
+            serving.await;
+            ended.map(drop)
+        }
+    };
     closing.cancel();
-    tasks.close();
-    let _ = tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await;
-    Ok(())
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(2), rest).await;
+    ended.context("a part of the ingress panicked: please report it")
 }

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 type Body = Arc<str>;
 
@@ -51,7 +51,11 @@ impl Drop for Ticket {
 
 impl Replies {
     /// Begins to listen.
-    pub fn open(url: &SecretString, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub fn open(
+        url: &SecretString,
+        tasks: &mut JoinSet<Option<()>>,
+        stop: &CancellationToken,
+    ) -> Self {
         let replies = Self::default();
         let listening = replies.clone().listen(url.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(listening));

@@ -12,8 +12,8 @@ use sqlx::PgPool;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// How old the snapshot may get while the database answers.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ impl Tokens {
     pub fn watch(
         store: PgPool,
         secrets: Secrets,
-        tasks: &TaskTracker,
+        tasks: &mut JoinSet<Option<()>>,
         stop: &CancellationToken,
     ) -> Self {
         let snapshot = Arc::new(RwLock::new(None));

@@ -72,18 +72,19 @@ pub async fn run(
     })?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let upkeep = metrics.recorder.clone();
-    let ended = stop.clone();
-    tokio::spawn(ended.run_until_cancelled_owned(async move {
+    let keeping_up = async move {
         loop {
             tokio::time::sleep(UPKEEP_EVERY).await;
             upkeep.run_upkeep();
         }
-    }));
+    };
     let metrics = std::sync::Arc::new(metrics);
     let router = Router::new()
         .route("/livez", get(server::alive))
         .route("/metrics", get(async move || metrics.page()));
     let full = Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "full\n"));
-    server::serve(listener, router, full, BOUNDS, stop).await;
-    Ok(())
+    tokio::select! {
+        () = server::serve(listener, router, full, BOUNDS, stop) => Ok(()),
+        () = keeping_up => Ok(()),
+    }
 }

@@ -95,7 +95,10 @@ impl Laggards {
         if let Some(back) = self.back.recv().await {
             return Ok(back);
         }
-        let kept = (&mut self.keeping).await.unwrap_or(Ok(()));
-        Err(kept.err().unwrap_or(BrokerError::TimedOut("laggards")))
+        match (&mut self.keeping).await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(())) => Err(BrokerError::TimedOut("laggards")),
+            Err(_panic) => Err(BrokerError::Panicked("the keeper of laggards")),
+        }
     }
 }

@@ -116,9 +116,10 @@ pub async fn run(
     let publishers = broker::pool(&settings.amqp_url, "redeemq worker: results", PUBLISHERS_MAX)?;
     broker::measure(&gauges, "results", publishers.clone());
     store::measure(&gauges, "worker_database", store.clone());
+    let mut running = JoinSet::new();
     if let Some(every) = settings.look_every {
-        let watching = stock::watch(store.clone(), every);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(watching));
+        let watching = stop.clone().run_until_cancelled_owned(stock::watch(store.clone(), every));
+        running.spawn(async move { watching.await.unwrap_or_default() });
     }
     metrics::gauge!("redeemq_routes_silent").set(0.0);
     let (bound, silent, ages) = (Bound::default(), Arc::default(), Ages::measured_by(&gauges));
@@ -127,7 +128,6 @@ pub async fn run(
     let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
         return Ok(());
     };
-    let mut running = JoinSet::new();
     let numbered = (1..=lanes?).map(Source::Lane);
     for source in std::iter::once(Source::Common).chain(numbered) {
         let hand = ages.hand();

@@ -8,10 +8,10 @@
 
 use super::laggards::Laggard;
 use super::silent::SilentRoutes;
-use crate::broker::Result;
 use crate::broker::alone::Alone;
 use crate::broker::message::{Receipt, Route};
 use crate::broker::settler::Settler;
+use crate::broker::{BrokerError, Result};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl Keeper {
                 },
                 Some(done) = self.out.join_next() => match done {
                     Ok((laggard, took, receipt)) => self.hear(laggard, took, receipt).await,
-                    Err(_) => Ok(()),
+                    Err(_panic) => Err(BrokerError::Panicked("the publisher to a silent route")),
                 },
                 _ = look.tick(), if self.has_trials() => self.judge().await,
             };

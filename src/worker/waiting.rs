@@ -13,7 +13,7 @@ use crate::store::held::{self, Held, Need};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use time::OffsetDateTime;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -108,8 +108,11 @@ impl Waiting {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
                 else => return Vec::new(),
             };
-            if let Ok((number, items, outcomes)) = tried {
-                return self.leave(number, items, outcomes);
+            match tried.map_err(JoinError::try_into_panic) {
+                Ok((number, items, outcomes)) => return self.leave(number, items, outcomes),
+                // Those jobs would wait for ever; whoever starts anew is sent them again.
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                Err(Err(_aborted)) => {}
             }
         }
     }

@@ -37,6 +37,7 @@ mod once;
 mod operations;
 mod outages;
 mod over;
+mod panics;
 mod pins;
 mod plans;
 mod poison;

@@ -40,7 +40,8 @@ impl Lane {
         drop(self.sender);
         let published = match tokio::time::timeout(DRAIN_MAX, self.publishing).await {
             Ok(Ok(published)) => published,
-            Ok(Err(_)) | Err(_) => Err(BrokerError::TimedOut("the last results")),
+            Ok(Err(_panic)) => Err(BrokerError::Panicked("the publisher of results")),
+            Err(_late) => Err(BrokerError::TimedOut("the last results")),
         };
         // Before they can be delivered to somebody else, where the connection still stands.
         let mut rest = self.gatherer.rest(&mut self.consumer);

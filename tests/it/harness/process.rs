@@ -32,6 +32,8 @@ pub struct Process {
     log: Arc<Mutex<Vec<Value>>>,
     /// Ends with the process, with all that it printed.
     printed: Option<JoinHandle<String>>,
+    /// Whether it was told to.
+    may_panic: bool,
     pub site: String,
     pub http: String,
     pub metrics: String,
@@ -105,8 +107,12 @@ impl Process {
             }
             printed
         });
+        let may_panic = environment
+            .iter()
+            .any(|(name, value)| *name == "REDEEMQ_CRASH" && value.contains(":panic"));
         let (http, metrics) = (String::new(), String::new());
-        Self { child, log, printed: Some(printed), site: site(environment), http, metrics }
+        let (printed, site) = (Some(printed), site(environment));
+        Self { child, log, printed, may_panic, site, http, metrics }
     }
 
     /// Waits until it has ended by itself; its exit status and its log.
@@ -290,7 +296,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let printed = self.printed.take().and_then(|printed| printed.join().ok());
-        leaks::search(&self.site, printed.unwrap_or_default());
+        let printed = printed.unwrap_or_default();
+        if let Some(at) = printed.find("panicked at").filter(|_| !self.may_panic) {
+            assert!(std::thread::panicking(), "it panicked: {}", &printed[at..]);
+        }
+        leaks::search(&self.site, printed);
     }
 }
 
