@@ -5,7 +5,7 @@ use crate::answer;
 use crate::front::Front;
 use crate::history::{Probe, Purse};
 use crate::servers::Servers;
-use crate::system::System;
+use crate::system::{Part, System};
 use crate::world::{CLIENTS, Goods, PLAYERS, TOO_MANY, Wish};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -28,6 +28,8 @@ pub struct Last {
     pub audit: (String, bool),
     /// Parts that ended although nobody had killed them.
     pub ended: Vec<String>,
+    /// What their logs say of faults of our own, by whatever means they went on.
+    pub panics: Vec<String>,
 }
 
 pub async fn ask(front: &Front, system: &System, servers: &Servers) -> anyhow::Result<Last> {
@@ -35,6 +37,8 @@ pub async fn ask(front: &Front, system: &System, servers: &Servers) -> anyhow::R
         part.ended().map(|status| format!("{} ended by itself: {status}", part.name))
     });
     let ended = ended.collect();
+    let panics =
+        system.parts.iter().map(Part::panics).collect::<anyhow::Result<Vec<_>>>()?.concat();
     statuses(front).await?;
     probes(front).await?;
     let connection =
@@ -48,7 +52,8 @@ pub async fn ask(front: &Front, system: &System, servers: &Servers) -> anyhow::R
     let waiting = depth(topology::REQUESTS).await? + depth(topology::SPARE).await?;
     let dead = depth(topology::DEAD).await?;
     let audit = system.output(&["audit"])?;
-    Ok(Last { waiting, dead, audit: (summary(&audit.stdout), audit.status.success()), ended })
+    let audit = (summary(&audit.stdout), audit.status.success());
+    Ok(Last { waiting, dead, audit, ended, panics })
 }
 
 /// What the audit found broken, and its last line.

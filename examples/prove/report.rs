@@ -100,6 +100,7 @@ pub fn account(
         ("waiting", last.waiting as usize, "requests left in the queues"),
         ("dead", last.dead as usize, "dead letters, though nothing was poison"),
         ("ended", last.ended.len(), "processes that ended by themselves"),
+        ("panics", last.panics.len(), "in the logs of all processes"),
     ];
     let mut kept = last.audit.1 && account.is_clean();
     for (name, count, what) in promises {
@@ -107,7 +108,7 @@ pub fn account(
         println!("{} {name:<13} {count:>9}   {what}", mark(count == 0));
     }
     println!("{} redeemq audit: {}", mark(last.audit.1), last.audit.0);
-    for fault in account.faults.iter().chain(&last.ended).take(FAULTS_SHOWN) {
+    for fault in account.faults.iter().chain(&last.ended).chain(&last.panics).take(FAULTS_SHOWN) {
         println!("    {fault}");
     }
     kept

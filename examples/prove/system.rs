@@ -125,6 +125,7 @@ impl System {
             ("REDEEMQ_METRICS_ADDR", free_address()?),
         ]);
         let log = self.folder.join(format!("{role}-{number}.log"));
+        File::create(&log)?; // without what a campaign before this has left
         let child = Mutex::new(spawn(&self.binary, role, &environment, &log)?);
         Ok(Part { name, role, http, environment, log, child, to_broker, to_database, from_clients })
     }
@@ -191,6 +192,14 @@ impl Part {
     /// How it ended, if it did so by itself.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
+    }
+
+    /// What its log says of panics.
+    pub fn panics(&self) -> anyhow::Result<Vec<String>> {
+        let log = std::fs::read(&self.log)?;
+        let log = String::from_utf8_lossy(&log);
+        let panics = log.lines().filter(|line| line.contains("panicked at"));
+        Ok(panics.map(|line| format!("{}: {line}", self.name)).collect())
     }
 
     /// Where its clients call it.
