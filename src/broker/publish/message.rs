@@ -81,7 +81,7 @@ impl MaxMessageSize {
 }
 
 impl Outgoing {
-    /// Whether it goes to the broker's direct reply-to: see [`super::direct`].
+    /// Whether it goes to the broker's direct reply-to: see [`crate::broker::publish::direct_replies`].
     pub fn is_direct_reply(&self) -> bool {
         self.exchange.is_empty() && self.routing_key.as_str().starts_with(DIRECT_REPLY_PREFIX)
     }

@@ -8,7 +8,7 @@
 //! redeem.results (topic) ──▶ whatever the callers bind
 //! redeem.dead (fanout) ──▶ queue redeem.dead
 //! ```
-//! With more than one lane, [`super::lanes`] stand in the place of the queue redeem.requests.
+//! With more than one lane, [`lanes`] stand in the place of the queue redeem.requests.
 //! Workers consume all request queues by the same rules. What is wanted is data: whoever declares it,
 //! and whoever compares it with what is there, read the same.
 

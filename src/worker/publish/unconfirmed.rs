@@ -1,4 +1,4 @@
-//! Messages to silent routes, beside all others: see [`trials`](super::trials) for what becomes of them.
+//! Messages to silent routes, beside all others: see [`route_prober`](crate::worker::publish::route_prober) for what becomes of them.
 
 use crate::broker::consume::settler::Settler;
 use crate::broker::publish::isolated::IsolatedPublisher;
