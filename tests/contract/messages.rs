@@ -1,8 +1,8 @@
 //! Messages as they are seen on the wire, judged by the document.
 
-use crate::harness::{Bench, Caller, Reader, Request, Site};
 use crate::schemas::{assert_fits, assert_needs_every_field, faults};
-use crate::tools;
+use harness::tools;
+use harness::{Bench, Caller, Reader, Request, Site};
 use redeemq::broker;
 use redeemq::domain::request::Operation;
 use serde_json::{Value, json};

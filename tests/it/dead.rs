@@ -1,6 +1,6 @@
 //! `redeemq dead`: what could not become a decision can be looked at, tried again, or dropped.
 
-use crate::harness::{Bench, MUG, Process, Reader, Request, Site, eventually, mug};
+use harness::{Bench, MUG, Process, Reader, Request, Site, eventually, mug};
 use redeemq::broker::{self, consume::dead_queue::DeadQueue};
 use serde_json::{Value, json};
 
