@@ -2,7 +2,7 @@
 //!
 //! A result that misses the queue is in the ledger, so a waiter whose queue is lost polls there.
 
-use crate::broker::replies::ReplyQueue;
+use crate::broker::consume::reply_queue::ReplyQueue;
 use crate::retry::Pauses;
 use secrecy::SecretString;
 use std::collections::HashMap;

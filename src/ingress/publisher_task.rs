@@ -3,8 +3,8 @@
 //! A broker that is away, blocked or silent is noticed within a second; callers are refused until it is back.
 
 use super::slot::{AWAY, BLOCKED, Event, Health, SlotState};
-use crate::broker::message::{Bound, Outgoing, Receipt};
-use crate::broker::publisher::Publisher;
+use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
+use crate::broker::publish::publisher::Publisher;
 use crate::broker::{self, Pool, topology};
 use crate::retry::Pauses;
 use secrecy::SecretString;
@@ -52,7 +52,7 @@ impl BrokerConfig {
         let declared = topology::declare(&connection, self.queue_bytes_max).await;
         broker::close(connection).await;
         declared?;
-        Publisher::open(&self.pool, Bound::default()).await
+        Publisher::open(&self.pool, MaxMessageSize::default()).await
     }
 }
 
@@ -132,10 +132,10 @@ impl PublisherTask {
         let begun = Instant::now();
         let publishing = publisher.publish(&messages, false);
         match while_alive(publishing, || publisher.ask()).await {
-            Ok(receipts) => {
+            Ok(statuses) => {
                 window.confirm_seconds.record(begun.elapsed().as_secs_f64());
-                for (caller, receipt) in callers.into_iter().zip(receipts) {
-                    let _ = caller.send(acceptance(receipt));
+                for (caller, status) in callers.into_iter().zip(statuses) {
+                    let _ = caller.send(acceptance(status));
                 }
                 checked
             }
@@ -203,13 +203,13 @@ async fn while_alive<T, E, A: Future<Output = Result<(), E>>>(
     }
 }
 
-fn acceptance(receipt: Receipt) -> Acceptance {
-    let (why, reason) = match receipt {
-        Receipt::Confirmed => return Acceptance::Confirmed,
-        Receipt::Unconfirmed => return Acceptance::Unknown,
-        Receipt::Returned => ("unrouted", "no queue takes requests"),
-        Receipt::Refused => ("full", "the request queue is full"),
-        Receipt::TooLarge => ("too_large", "the broker takes no message of this size"),
+fn acceptance(status: ConfirmStatus) -> Acceptance {
+    let (why, reason) = match status {
+        ConfirmStatus::Confirmed => return Acceptance::Confirmed,
+        ConfirmStatus::Unconfirmed => return Acceptance::Unknown,
+        ConfirmStatus::Returned => ("unrouted", "no queue takes requests"),
+        ConfirmStatus::Refused => ("full", "the request queue is full"),
+        ConfirmStatus::TooLarge => ("too_large", "the broker takes no message of this size"),
     };
     metrics::counter!("redeemq_requests_returned_total", "why" => why).increment(1);
     Acceptance::Refused(reason)
@@ -292,9 +292,13 @@ mod tests {
 
     #[test]
     fn only_a_confirm_is_one_and_only_silence_is_unknown() {
-        let refused = |receipt| matches!(acceptance(receipt), Acceptance::Refused(_));
-        assert_eq!(acceptance(Receipt::Confirmed), Acceptance::Confirmed);
-        assert_eq!(acceptance(Receipt::Unconfirmed), Acceptance::Unknown);
-        assert!([Receipt::Returned, Receipt::Refused, Receipt::TooLarge].into_iter().all(refused));
+        let refused = |status| matches!(acceptance(status), Acceptance::Refused(_));
+        assert_eq!(acceptance(ConfirmStatus::Confirmed), Acceptance::Confirmed);
+        assert_eq!(acceptance(ConfirmStatus::Unconfirmed), Acceptance::Unknown);
+        assert!(
+            [ConfirmStatus::Returned, ConfirmStatus::Refused, ConfirmStatus::TooLarge]
+                .into_iter()
+                .all(refused)
+        );
     }
 }

@@ -6,9 +6,10 @@ use super::publisher_task::Acceptance;
 use super::response::{Rejection, applied, decision, success};
 use super::state::AppState;
 use super::{body, headers};
-use crate::broker::message::Outgoing;
+use crate::broker::publish::message::Outgoing;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{BasicProperties, lanes, own, short, traced};
+use crate::broker::topology::lanes;
+use crate::broker::{BasicProperties, own, short, trace_headers};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
@@ -129,7 +130,7 @@ async fn publish(
     let reply_to = waiter.as_ref().map(|waiter| waiter.reply_to.as_str());
     let operation = message.operation.as_str();
     let mut outgoing = message.outgoing(job, reply_to);
-    let mut sending = traced::send(&state.traces, &mut outgoing, message.parent);
+    let mut sending = trace_headers::send(&state.traces, &mut outgoing, message.parent);
     let acceptance = state.publisher.publish(outgoing).await;
     sending.tell(fault(acceptance));
     match acceptance {

@@ -5,7 +5,7 @@
 
 use super::publisher_task::{Acceptance, BrokerConfig, PublisherTask, Submission};
 use crate::broker;
-use crate::broker::message::Outgoing;
+use crate::broker::publish::message::Outgoing;
 use crate::gauges::Gauges;
 use secrecy::SecretString;
 use std::sync::Arc;

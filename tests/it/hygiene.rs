@@ -1,10 +1,10 @@
 //! What holds for every answer: its headers, its shape whatever was asked, and that there is one.
 
-use crate::harness::{Answer, Caller, Raw, Role, Site};
 use crate::refusals::front_door;
 use axum::Router;
 use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
+use harness::{Answer, Caller, Raw, Role, Site};
 use redeemq::ingress::catch_panic::catch_panic;
 use redeemq::ingress::security_headers::security_headers;
 use redeemq::server::{self, Bounds};
