@@ -166,6 +166,7 @@ impl Config {
             connections_max: self.door.connections_max.into(),
             idle_max: self.door.idle_max(),
             limits: self.door.limits(),
+            cors_origins: self.answers.cors_origins.clone(),
             answers: self.answers.answers,
             sync_wait: self.answers.sync_wait(),
         })

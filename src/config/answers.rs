@@ -1,6 +1,7 @@
 //! Settings of answers over HTTP.
 
 use crate::domain::answer_mode::AnswerMode;
+use crate::ingress::cors::CorsOrigins;
 use clap::{Args, value_parser};
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ pub struct Answers {
     #[arg(long, env = "REDEEMQ_SYNC_SECONDS", global = true, default_value_t = SYNC_SECONDS,
           value_parser = value_parser!(u8).range(1..=SYNC_SECONDS_MAX))]
     pub sync_seconds: u8,
+    /// Origins whose web pages may call, as https://shop.example, comma-separated, or * for all; off if not given.
+    #[arg(long, env = "REDEEMQ_CORS_ORIGINS", global = true)]
+    pub cors_origins: Option<CorsOrigins>,
 }
 
 impl Answers {
