@@ -4,7 +4,7 @@
 use super::Settings;
 use super::keeper::{Keeper, Road, Waiting};
 use crate::broker;
-use crate::broker::message::Outgoing;
+use crate::broker::publish::message::Outgoing;
 use crate::gauges::Gauges;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -2,8 +2,8 @@
 //! blocked or silent: whoever waits is told then, and nobody is let in until it is back.
 
 use super::gate::Passed;
-use crate::broker::message::{Bound, Outgoing, Receipt};
-use crate::broker::publisher::Publisher;
+use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
+use crate::broker::publish::publisher::Publisher;
 use crate::broker::{self, Pool, topology};
 use crate::retry::Pauses;
 use secrecy::SecretString;
@@ -52,7 +52,7 @@ impl Road {
         let declared = topology::declare(&connection, self.queue_bytes_max).await;
         broker::close(connection).await;
         declared?;
-        Publisher::open(&self.pool, Bound::default()).await
+        Publisher::open(&self.pool, MaxMessageSize::default()).await
     }
 }
 
@@ -169,7 +169,10 @@ async fn unblocked(publisher: &Publisher) {
 
 /// Publishes a window, for as long as the broker shows signs of life: it may be slow, but it may not
 /// be silent.
-async fn confirmed(publisher: &Publisher, messages: &[Outgoing]) -> broker::Result<Vec<Receipt>> {
+async fn confirmed(
+    publisher: &Publisher,
+    messages: &[Outgoing],
+) -> broker::Result<Vec<ConfirmStatus>> {
     let publishing = publisher.publish(messages, false);
     tokio::pin!(publishing);
     loop {
@@ -184,13 +187,13 @@ async fn confirmed(publisher: &Publisher, messages: &[Outgoing]) -> broker::Resu
     }
 }
 
-fn passed(receipt: Receipt) -> Passed {
+fn passed(receipt: ConfirmStatus) -> Passed {
     let (why, words) = match receipt {
-        Receipt::Confirmed => return Passed::Confirmed,
-        Receipt::Unconfirmed => return Passed::Unknown,
-        Receipt::Returned => ("unrouted", "no queue takes requests"),
-        Receipt::Refused => ("full", "the request queue is full"),
-        Receipt::TooLarge => ("too_large", "the broker takes no message of this size"),
+        ConfirmStatus::Confirmed => return Passed::Confirmed,
+        ConfirmStatus::Unconfirmed => return Passed::Unknown,
+        ConfirmStatus::Returned => ("unrouted", "no queue takes requests"),
+        ConfirmStatus::Refused => ("full", "the request queue is full"),
+        ConfirmStatus::TooLarge => ("too_large", "the broker takes no message of this size"),
     };
     metrics::counter!("redeemq_requests_returned_total", "why" => why).increment(1);
     Passed::Refused(words)

@@ -5,9 +5,10 @@ use super::gate::Passed;
 use super::jobs::{self, Asked};
 use super::replies::Ticket;
 use super::{Front, body, headers};
-use crate::broker::message::Outgoing;
+use crate::broker::publish::message::Outgoing;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{BasicProperties, lanes, own, short, traced};
+use crate::broker::topology::lanes;
+use crate::broker::{BasicProperties, own, short, trace_headers};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
@@ -129,7 +130,7 @@ async fn publish(
     let reply_to = ticket.as_ref().map(|ticket| ticket.reply_to.as_str());
     let operation = message.operation.as_str();
     let mut outgoing = message.outgoing(asked, reply_to);
-    let mut sending = traced::send(&front.traces, &mut outgoing, message.from);
+    let mut sending = trace_headers::send(&front.traces, &mut outgoing, message.from);
     let passed = front.gate.pass(outgoing).await;
     sending.tell(passed.fault());
     match passed {

@@ -3,7 +3,7 @@
 //! The queue lives as long as its connection. A result that misses it is still in the ledger, so a
 //! waiter whose queue is gone asks there.
 
-use crate::broker::replies::ReplyQueue;
+use crate::broker::consume::reply_queue::ReplyQueue;
 use crate::retry::Pauses;
 use secrecy::SecretString;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The RabbitMQ of this target.
 
-use crate::harness::{Broker, Site};
+use harness::{Broker, Site};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -58,7 +58,7 @@ impl Node {
         let site = Site::open_on(self.broker.clone()).await;
         site.add_clients();
         for client in ["acme", "zeta"] {
-            site.goods(client, crate::harness::MUG);
+            site.goods(client, harness::MUG);
         }
         site
     }

@@ -1,8 +1,8 @@
 //! The live ingress, asked by a tool that knows its document only.
 
-use crate::harness::{Caller, Site};
 use crate::schemas::assert_fits;
-use crate::tools;
+use harness::tools;
+use harness::{Caller, Site};
 use redeemq::ingress::document::document;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ async fn contradictions(caller: &Caller, prefer: &str) -> Result<(), String> {
     command.args(["--config-file", &format!("{HERE}schemathesis.toml"), "--no-color", "run"]);
     command.args(["--header", &format!("Authorization: Bearer {}", caller.token)]);
     command.args(["--header", &format!("Prefer: {prefer}")]);
-    command.arg(format!("{}/openapi.json", caller.base)).current_dir(tools::folder());
+    command.arg(format!("{}/openapi.json", caller.base)).current_dir(harness::places::scratch());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joined");
     let output = output.expect("schemathesis runs");
     let said = [output.stdout, output.stderr].concat();

@@ -24,7 +24,7 @@ fn docs_openapi_json_is_what_the_code_says() {
 
 #[test]
 fn docs_asyncapi_json_is_what_the_code_says() {
-    assert_kept("asyncapi.json", &broker::document::document());
+    assert_kept("asyncapi.json", &broker::asyncapi::document());
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn every_code_is_in_the_documents_and_each_refusal_has_its_status() {
         document["components"]["schemas"][shape]["properties"]["error_code"]["enum"].clone()
     };
     assert_eq!(of(&document, "EnvelopeOfFound"), all);
-    let messages = broker::document::document();
+    let messages = broker::asyncapi::document();
     assert_eq!(of(&messages, "Decision"), all);
     let keys = &messages["channels"]["requests"]["parameters"]["operation"]["enum"];
     assert_eq!(*keys, serde_json::json!(Operation::ALL.map(Operation::as_str)));

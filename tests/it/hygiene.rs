@@ -1,10 +1,10 @@
 //! What holds for every answer: its headers, its shape whatever was asked, and that there is one.
 
-use crate::harness::{Answer, Caller, Raw, Role, Site};
 use crate::refusals::front_door;
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
+use harness::{Answer, Caller, Raw, Role, Site};
 use redeemq::ingress::hygiene;
 use redeemq::server::{self, Bounds};
 use reqwest::Method;

@@ -1,8 +1,8 @@
 //! A fault of our own outside of a job's decision: it is told, nobody is left without an answer, and what
 //! has lost a part of itself does not go on as if it were whole.
 
-use crate::harness::{Bench, Role, mug, with_mugs};
 use crate::outages;
+use harness::{Bench, Role, mug, with_mugs};
 
 const AT_THE_FIRST_WINDOW: (&str, &str) = ("REDEEMQ_CRASH", "after_publish:panic");
 

@@ -1,7 +1,7 @@
 //! Callers who take their time: each is cut off within a bound, and the others don't notice.
 
-use crate::harness::{Caller, Process, Raw, Role, Site, eventually, mug};
 use futures_util::future::join_all;
+use harness::{Caller, Process, Raw, Role, Site, eventually, mug};
 use std::time::{Duration, Instant};
 
 const HEAD: &str = "POST /Redeem/goods HTTP/1.1\r\nHost: x\r\n";
