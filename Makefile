@@ -52,13 +52,13 @@ stop: ## Stop and remove what `make run` started
 # Servers of its own whatever the environment names, for it kills them.
 prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=…
 	$(call build,prove)
-	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/crash.rs is in a release build' >&2; exit 1; }
+	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/failpoint.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with $(PROVE) -- "$(BUILT)/prove" --services $(PROVE) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
-bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
+bench: ## Measure how fast it is, against what limits it (25 minutes): docs/benchmarks.md; QUICK=1: 4 minutes
 	$(call build,bench)
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with $(BENCH) -- "$(BUILT)/bench" --services $(BENCH) \
@@ -68,7 +68,7 @@ bench-quick: ## The same in 4 minutes
 	@$(MAKE) --no-print-directory bench QUICK=1
 
 check: lint ## Check format, lints and documentation, and run all tests that need no servers (a minute)
-	$(CARGO_TEST) --lib --bins --test protocol
+	$(CARGO_TEST) --lib --bins --test protocol --test pages
 
 test: ## Prove the promises on a real Postgres and RabbitMQ (5 minutes); ARGS go to cargo test
 	deploy/services with test -- $(CARGO_TEST) $(or $(ARGS),--test it)

@@ -2,7 +2,7 @@
 
 use crate::admin::doctor::{self, Role as Part};
 use crate::admin::output::{Output, line};
-use crate::broker::lanes::LANES_MAX;
+use crate::broker::topology::lanes::LANES_MAX;
 use crate::config::{Command, Config};
 use crate::gauges::Gauges;
 use crate::store::{self, Role};

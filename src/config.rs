@@ -1,6 +1,7 @@
 //! The command line and the environment: read once, here, and nowhere else.
 
-use crate::broker::{lanes, topology};
+use crate::broker::topology;
+use crate::broker::topology::lanes;
 use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
 use clap::{Args, Parser, Subcommand};

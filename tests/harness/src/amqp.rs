@@ -9,7 +9,7 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
-use redeemq::broker::{lanes, topology};
+use redeemq::broker::topology::{self, lanes};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use crate::campaign::Lab;
 use crate::jobs::{Jobs, Kind};
 use crate::limits::UNIT;
 use crate::{end_to_end, proc, stats, table};
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -5,18 +5,18 @@
 use crate::bench::Place;
 use crate::process::{Command, Process};
 use anyhow::Context as _;
-use redeemq::broker::consumer::{Consumer, Received};
-use redeemq::broker::lanes::Source;
-use redeemq::broker::letters;
-use redeemq::broker::message::Bound;
+use redeemq::broker::consume::{consumer::Consumer, received::Received};
+use redeemq::broker::publish::message::MaxMessageSize;
+use redeemq::broker::publish::outbound;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
+use redeemq::broker::topology::lanes::Source;
 use redeemq::broker::{self};
 use redeemq::domain::job::Job;
 use redeemq::traces::messages::Sending;
 use redeemq::wire;
-use redeemq::worker::BATCH_MAX;
-use redeemq::worker::parcel::Parcel;
-use redeemq::worker::publish::Post;
+use redeemq::worker::context::BATCH_MAX;
+use redeemq::worker::publish::pending_result::PendingResult;
+use redeemq::worker::publish::result_publisher::ResultPublisher;
 use secrecy::SecretString;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,14 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     let prefetch = u16::try_from(BATCH_MAX * BATCHES_AHEAD)?;
     let mut consumer = Consumer::connect(&url, Source::Common, Some(QUEUE_BYTES_MAX)).await?;
     let pool = broker::pool(&url, "bench: results", 4)?;
-    let post = Post::open(&pool, &Bound::default(), &Arc::default(), consumer.settler(), 0).await?;
+    let post = ResultPublisher::open(
+        &pool,
+        &MaxMessageSize::default(),
+        &Arc::default(),
+        consumer.settler(),
+        0,
+    )
+    .await?;
     let (sender, receiver) = mpsc::channel(1);
     let publishing = tokio::spawn(post.publish(receiver));
     consumer.consume(prefetch).await?;
@@ -96,8 +103,8 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
     .await
 }
 
-fn parcel(received: &Received, job: &Job, result: &str) -> Parcel {
-    let letter = letters::result(received, job, result, false);
+fn parcel(received: &Received, job: &Job, result: &str) -> PendingResult {
+    let letter = outbound::result(received, job, result, false);
     let sending = Sending::default();
-    Parcel { tag: received.tag, letter, decided_at: None, is_dead: false, sending }
+    PendingResult { tag: received.tag, letter, decided_at: None, is_dead: false, sending }
 }

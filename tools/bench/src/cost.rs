@@ -48,7 +48,7 @@ async fn redemptions(lab: &mut Lab, place: &Place, counts_calls: bool) -> anyhow
     };
     let (rows_before, calls_before) = (rows().await?, calls().await?);
     let door = Door::open(bench, place).await?;
-    let worker = place.worker(redeemq::worker::BATCH_MAX as u16)?;
+    let worker = place.worker(redeemq::worker::context::BATCH_MAX as u16)?;
     let run = rig.begin(false, 0)?;
     // Connections, prepared statements and caches come before.
     let warmed = door.call(bench.plan.connections, None, bench.plan.warm_up).await?.accepted;

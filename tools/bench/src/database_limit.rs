@@ -6,14 +6,14 @@ use crate::broker_limit::Samples;
 use crate::jobs::Jobs;
 use anyhow::{Context as _, ensure};
 use redeemq::broker;
-use redeemq::broker::lanes::Source;
-use redeemq::broker::message::Bound;
+use redeemq::broker::publish::message::MaxMessageSize;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
+use redeemq::broker::topology::lanes::Source;
 use redeemq::store::{self, Role};
 use redeemq::traces::Traces;
-use redeemq::worker::age::Ages;
-use redeemq::worker::attempt::attempt;
-use redeemq::worker::{BATCH_MAX, Context, Settings};
+use redeemq::worker::batch::attempt::attempt;
+use redeemq::worker::context::{BATCH_MAX, Context, Settings};
+use redeemq::worker::metrics::in_flight_age::InFlightAges;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,8 @@ impl Database {
             age_max: None,
             look_every: None,
         };
-        let (source, bound, silent) = (Source::Common, Bound::default(), Arc::default());
-        let hand = Ages::default().hand();
+        let (source, bound, silent) = (Source::Common, MaxMessageSize::default(), Arc::default());
+        let hand = InFlightAges::default().hand();
         let traces = Traces::default();
         let context = Context { source, settings, store, publishers, bound, silent, hand, traces };
         Ok(Self(Arc::new(context)))

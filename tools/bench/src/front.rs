@@ -4,7 +4,7 @@ use crate::campaign::Lab;
 use crate::http::{self, Door};
 use crate::latency::percentile;
 use crate::{proc, table};
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 use std::time::Instant;
 
 pub const ACCEPTED: &str = "HTTP, jobs accepted";

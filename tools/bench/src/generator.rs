@@ -5,8 +5,8 @@ use crate::jobs::Jobs;
 use crate::rig::Run;
 use anyhow::ensure;
 use redeemq::broker::Pool;
-use redeemq::broker::message::{Bound, Receipt};
-use redeemq::broker::publisher::Publisher;
+use redeemq::broker::publish::message::{ConfirmStatus, MaxMessageSize};
+use redeemq::broker::publish::publisher::Publisher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ impl Sending {
             let (jobs, run, pool) = (Arc::clone(&jobs), Arc::clone(&run), pool.clone());
             let (stop, left) = (Arc::clone(&stop), Arc::clone(&left));
             tasks.spawn(async move {
-                let publisher = Publisher::open(&pool, Bound::default()).await?;
+                let publisher = Publisher::open(&pool, MaxMessageSize::default()).await?;
                 while !stop.load(Ordering::Relaxed) {
                     let window = take(&left, size);
                     if window == 0 {
@@ -42,7 +42,7 @@ impl Sending {
                     leave.forget();
                     let messages = jobs.window(window.into());
                     let receipts = publisher.publish(&messages, true).await?;
-                    let all = receipts.iter().all(|receipt| *receipt == Receipt::Confirmed);
+                    let all = receipts.iter().all(|receipt| *receipt == ConfirmStatus::Confirmed);
                     ensure!(all, "the broker did not take all requests");
                     run.confirm(window.into());
                 }

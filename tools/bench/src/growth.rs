@@ -6,7 +6,7 @@ use crate::campaign::Lab;
 use crate::jobs::{Keys, Kind};
 use crate::world::CLIENT;
 use crate::{end_to_end, table};
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 
 /// Rows that are written in one statement.
 const CHUNK: u64 = 250_000;

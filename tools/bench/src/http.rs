@@ -9,8 +9,8 @@ use crate::rig::Rig;
 use anyhow::{Context as _, ensure};
 use lapin::options::BasicGetOptions;
 use rand::RngExt as _;
-use redeemq::broker::message::{Bound, Outgoing, Receipt};
-use redeemq::broker::publisher::Publisher;
+use redeemq::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
+use redeemq::broker::publish::publisher::Publisher;
 use redeemq::broker::{self, topology};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
@@ -128,7 +128,7 @@ pub async fn raw(place: &Place, message: &Outgoing, seconds: f64) -> anyhow::Res
     let mut publishing = JoinSet::new();
     let mut publishers = Vec::new();
     for _ in 0..PUBLISHERS {
-        publishers.push(Publisher::open(&pool, Bound::default()).await?);
+        publishers.push(Publisher::open(&pool, MaxMessageSize::default()).await?);
     }
     let begun = Instant::now();
     let end = begun + Duration::from_secs_f64(seconds);
@@ -137,7 +137,7 @@ pub async fn raw(place: &Place, message: &Outgoing, seconds: f64) -> anyhow::Res
         publishing.spawn(async move {
             while Instant::now() < end {
                 let receipts = publisher.publish(&window, true).await?;
-                let all = receipts.iter().all(|receipt| *receipt == Receipt::Confirmed);
+                let all = receipts.iter().all(|receipt| *receipt == ConfirmStatus::Confirmed);
                 ensure!(all, "the broker did not take all messages");
                 confirmed.fetch_add(WINDOW as u64, Ordering::Relaxed);
             }

@@ -3,9 +3,10 @@
 use crate::world::{self, CLIENT, POOL, World};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use redeemq::broker::message::Outgoing;
+use redeemq::broker::publish::message::Outgoing;
 use redeemq::broker::topology::REQUESTS;
-use redeemq::broker::{BasicProperties, lanes, own};
+use redeemq::broker::topology::lanes;
+use redeemq::broker::{BasicProperties, own};
 use redeemq::domain::goods::Scope;
 use redeemq::domain::id::{ClientId, Id};
 use redeemq::domain::job::{Job, key_for};

@@ -5,7 +5,7 @@ use crate::end_to_end;
 use crate::jobs::{Jobs, Kind};
 use crate::limits::UNIT;
 use anyhow::ensure;
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 use std::sync::Arc;
 
 /// A supply of each.

@@ -5,7 +5,7 @@ use crate::jobs::Kind;
 use crate::latency::{Latencies, bare_commit, one_by_one, open_loop, percentile};
 use crate::limits::HOT;
 use crate::table;
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

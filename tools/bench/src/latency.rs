@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation};
-use redeemq::broker::message::Outgoing;
+use redeemq::broker::publish::message::Outgoing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;

@@ -9,7 +9,7 @@ use crate::kinds::Side;
 use crate::pgbench::Pgbench;
 use crate::process::Process;
 use crate::table;
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 use std::sync::Arc;
 
 pub const HOT: &str = "end to end, sponsor, one goods row";

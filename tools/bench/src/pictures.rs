@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::{stats, table};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use redeemq::worker::BATCH_MAX;
+use redeemq::worker::context::BATCH_MAX;
 use std::path::Path;
 
 const SIZE: (u32, u32) = (720, 400);
