@@ -104,7 +104,7 @@ impl Lane {
             match outcome {
                 Processed::Answered(answer) => {
                     self.suspects.proof |= answer.is_effective;
-                    if delivery.received.delivery_count == 0 {
+                    if !delivery.policy().goes_alone {
                         self.ahead.goes_well();
                     }
                     results.extend(PendingResult::of(&delivery, &self.context.traces, &answer));

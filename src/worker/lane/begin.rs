@@ -7,6 +7,7 @@ use crate::broker::topology::lanes::Source;
 use crate::broker::{BrokerError, Result};
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::lane::{GOES_WELL_AFTER, IDLE, Lane, Start, record_consuming};
+use crate::worker::redelivery::policy::policy;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 const SINGLY: u16 = 20;
 /// Deliveries sent ahead after those, until one was decided that had not come before.
 const AHEAD_AT_FIRST: u16 = 50;
-/// Deliveries before this one from which a lane is taken one by one. Its prefetch can't be changed
-/// without handing it on to another worker, so a few are borne first.
-const LANE_ATTEMPTS: i64 = 5;
 
 /// What a session is sent ahead.
 pub(super) struct Prefetch {
@@ -111,7 +109,11 @@ impl Lane {
         let mut head = Head::Empty;
         for queue in self.consumer.queues().to_vec() {
             let Some(received) = self.consumer.first(&queue).await? else { continue };
-            head = head.max(if received.delivery_count > 0 { Head::Repeated } else { Head::Fresh });
+            head = head.max(if policy(received.delivery_count).goes_alone {
+                Head::Repeated
+            } else {
+                Head::Fresh
+            });
             self.take_alone(received, stop).await?;
         }
         Ok(head)
@@ -159,9 +161,9 @@ impl Lane {
             () = self.sender.closed() => return Ok(()),
         };
         match batch.first().map(|delivery| delivery.received.delivery_count) {
-            Some(attempts) if attempts >= LANE_ATTEMPTS => {
+            Some(delivery_count) if policy(delivery_count).is_consumed_singly => {
                 self.given_up.extend(batch);
-                Err(BrokerError::SentOften(attempts))
+                Err(BrokerError::SentOften(delivery_count))
             }
             _ => self.process(batch, stop).await,
         }

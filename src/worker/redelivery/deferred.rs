@@ -10,9 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Deliveries before this one from which a message is deferred. After a first death the order of
-/// arrival still holds.
-const ATTEMPTS: i64 = 2;
 /// How long nothing must have come: what is still on its way shall go first.
 const QUIET: Duration = Duration::from_millis(250);
 /// How long others may go first, and how often one goes between them then.
@@ -38,7 +35,7 @@ impl DeferredRedeliveries {
     /// Keeps a message back that is deferred; gives all others back.
     pub fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
         let now = Instant::now();
-        let is_dubious = delivery.received.delivery_count >= ATTEMPTS;
+        let is_dubious = delivery.policy().is_deferred;
         if is_dubious && self.deliveries.is_empty() {
             self.patience = now + PATIENCE;
         }

@@ -6,21 +6,18 @@
 //! was sent twice, the broker's own limit still holds.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
 use crate::domain::id::ClientId;
 use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store::{self, StoreError};
 use crate::worker::batch::delivery::{Delivery, Payload};
 use crate::worker::context::Context;
+use crate::worker::redelivery::policy::policy;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Deliveries before this one from which notes are made. A broker's end charges thousands of jobs once;
-/// only what nears the limit is worth a row.
-const NOTED_FROM: i64 = ATTEMPTS_MAX / 4;
 /// Longest time for the notes, while nothing else of the lane goes on. Where the database is away for
 /// longer, a charge is borne.
 const NOTING_MAX: Duration = Duration::from_secs(3);
@@ -31,7 +28,7 @@ const LAST_NOTE_MAX: Duration = Duration::from_secs(1);
 pub async fn note(context: &Context, rest: &[Delivery], stop: &CancellationToken) {
     let jobs: Vec<(&ClientId, Uuid)> = rest
         .iter()
-        .filter(|delivery| delivery.received.delivery_count >= NOTED_FROM)
+        .filter(|delivery| delivery.policy().is_recorded_unprocessed)
         .filter_map(|delivery| match &delivery.payload {
             Payload::Job(job) | Payload::OverLimit(job) => Some((&job.client, job.key)),
             Payload::Malformed(_) => None,
@@ -74,5 +71,5 @@ pub async fn is_over(
         return Ok(true);
     }
     let counting = store::untried::count(&context.store, &job.client, job.key);
-    Ok(received.delivery_count - store::in_time(counting).await? > ATTEMPTS_MAX)
+    Ok(policy(received.delivery_count - store::in_time(counting).await?).is_over_limit)
 }
