@@ -8,7 +8,7 @@ use super::{Front, body, headers};
 use crate::broker::publish::message::Outgoing;
 use crate::broker::topology::REQUESTS;
 use crate::broker::topology::lanes;
-use crate::broker::{BasicProperties, own, short, trace_headers};
+use crate::broker::{BasicProperties, message_spans, short_string, try_short_string};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
@@ -99,18 +99,18 @@ impl Message<'_> {
             wire::request::encode(&job_id, client, self.operation, wire::now(), &self.request);
         let correlation_id = self.correlation_id.as_deref().unwrap_or(&job_id);
         let mut properties = BasicProperties::default()
-            .with_message_id(own(&job_id))
-            .with_correlation_id(own(correlation_id))
-            .with_type(own(self.operation.as_str()))
-            .with_content_type(own("application/json"))
+            .with_message_id(short_string(&job_id))
+            .with_correlation_id(short_string(correlation_id))
+            .with_type(short_string(self.operation.as_str()))
+            .with_content_type(short_string("application/json"))
             .with_headers(lanes::contending_for(&self.request.contends_for(client)))
             .with_delivery_mode(2);
-        if let Some(reply_to) = reply_to.and_then(short) {
+        if let Some(reply_to) = reply_to.and_then(try_short_string) {
             properties = properties.with_reply_to(reply_to);
         }
         Outgoing {
             exchange: REQUESTS,
-            routing_key: own(self.operation.as_str()),
+            routing_key: short_string(self.operation.as_str()),
             mandatory: true,
             properties,
             body: body.into(),
@@ -130,7 +130,7 @@ async fn publish(
     let reply_to = ticket.as_ref().map(|ticket| ticket.reply_to.as_str());
     let operation = message.operation.as_str();
     let mut outgoing = message.outgoing(asked, reply_to);
-    let mut sending = trace_headers::send(&front.traces, &mut outgoing, message.from);
+    let mut sending = message_spans::send(&front.traces, &mut outgoing, message.from);
     let passed = front.gate.pass(outgoing).await;
     sending.tell(passed.fault());
     match passed {

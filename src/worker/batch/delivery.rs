@@ -1,7 +1,7 @@
 //! One delivery, read: what it asks for.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
+use crate::broker::topology::DELIVERY_LIMIT;
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
 use time::OffsetDateTime;
@@ -32,7 +32,7 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let overdue = received.is_over_broker_limit || received.delivery_count > ATTEMPTS_MAX;
+        let overdue = received.is_over_broker_limit || received.delivery_count > DELIVERY_LIMIT;
         let payload = match decode(&received.body) {
             Ok(job) if overdue => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),

@@ -1,8 +1,8 @@
 //! What can't be decided is put aside: into the dead queue, with a note for whoever payload for its
 //! status.
 
+use crate::broker::message_spans;
 use crate::broker::publish::outbound;
-use crate::broker::trace_headers;
 use crate::store;
 use crate::wire::request::Known;
 use crate::worker::batch::delivery::{Delivery, Payload};
@@ -133,7 +133,7 @@ impl DeadLetterer {
         tracing::warn!(kind, reason, "a message goes to the dead queue");
         let mut letter = outbound::dead(&delivery.received, known.as_ref(), reason);
         let sending =
-            trace_headers::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
+            message_spans::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
         let tag = delivery.received.tag;
         Ok(PendingResult { tag, letter, decided_at: None, is_dead: true, sending })
     }

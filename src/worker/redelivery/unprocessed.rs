@@ -6,7 +6,7 @@
 //! was sent twice, the broker's own limit still holds.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
+use crate::broker::topology::DELIVERY_LIMIT;
 use crate::domain::id::ClientId;
 use crate::domain::job::Job;
 use crate::retry::Pauses;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 /// Deliveries before this one from which notes are made. A broker's end charges thousands of jobs once;
 /// only what nears the limit is worth a row.
-const NOTED_FROM: i64 = ATTEMPTS_MAX / 4;
+const NOTED_FROM: i64 = DELIVERY_LIMIT / 4;
 /// Longest time for the notes, while nothing else of the lane goes on. Where the database is away for
 /// longer, a charge is borne.
 const NOTING_MAX: Duration = Duration::from_secs(3);
@@ -74,5 +74,5 @@ pub async fn is_over(
         return Ok(true);
     }
     let counting = store::untried::count(&context.store, &job.client, job.key);
-    Ok(received.delivery_count - store::in_time(counting).await? > ATTEMPTS_MAX)
+    Ok(received.delivery_count - store::in_time(counting).await? > DELIVERY_LIMIT)
 }
