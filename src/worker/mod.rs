@@ -86,7 +86,7 @@ async fn until_laid_out(settings: &Settings) -> anyhow::Result<u16> {
     loop {
         match lay_out(settings).await {
             Ok(lanes) => return Ok(lanes),
-            Err(error @ (BrokerError::NoLanes | BrokerError::Topology { .. })) => {
+            Err(error @ (BrokerError::NoHashExchange | BrokerError::Topology { .. })) => {
                 return Err(error.into());
             }
             Err(error) => {

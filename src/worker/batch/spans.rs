@@ -2,7 +2,7 @@
 
 use crate::broker::topology::REQUESTS;
 use crate::broker::topology::lanes::Source;
-use crate::broker::trace_headers;
+use crate::broker::{message_spans, trace_headers};
 use crate::domain::job::Job;
 use crate::traces::batches::{Batch, Deciding};
 use crate::traces::{Place, Traces};
@@ -67,7 +67,7 @@ impl Spans {
 }
 
 fn deciding(traces: &Traces, delivery: &Delivery, job: &Job) -> Option<Deciding> {
-    let from = trace_headers::place(&delivery.received.properties);
-    let message = trace_headers::request(&delivery.received, job);
+    let from = trace_headers::read(&delivery.received.properties);
+    let message = message_spans::request(&delivery.received, job);
     traces.deciding(message, job.client.as_str(), from)
 }
