@@ -3,7 +3,8 @@
 use crate::broker::Result;
 use crate::broker::publish::publisher::BlockedStatus;
 use crate::worker::batch::delivery::{Delivery, Payload};
-use crate::worker::batch::process::{self, Processed};
+use crate::worker::batch::outcome::Processed;
+use crate::worker::batch::process;
 use crate::worker::lane::Lane;
 use crate::worker::metrics::lane::record_parked;
 use crate::worker::publish::pending_result::PendingResult;
@@ -24,7 +25,7 @@ impl Lane {
         stop: &CancellationToken,
     ) -> Result<()> {
         let aside = self.aside();
-        self.context.hand.holds(batch.iter().filter_map(Delivery::accepted_at).chain(aside));
+        self.context.in_flight_age.set(batch.iter().filter_map(Delivery::accepted_at).chain(aside));
         if !self.unblocked(stop).await {
             self.given_up.extend(batch);
             return Ok(());
@@ -102,7 +103,7 @@ impl Lane {
     ) {
         for (delivery, outcome) in outcomes {
             match outcome {
-                Processed::Answered(answer) => {
+                Processed::Decided(answer) => {
                     self.suspects.proof |= answer.is_effective;
                     if delivery.received.delivery_count == 0 {
                         self.ahead.goes_well();
@@ -119,12 +120,12 @@ impl Lane {
                     tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
                     self.suspects.add(delivery);
                 }
-                Processed::Waits(held) => self.waiting.hold(delivery, &held),
+                Processed::Parked(keys) => self.waiting.park(delivery, keys),
                 Processed::Abandoned => {}
             }
         }
         record_parked(&self.context, self.waiting.len(), self.suspects.len());
-        self.context.hand.holds(self.aside());
+        self.context.in_flight_age.set(self.aside());
         if !results.is_empty() && self.sender.send(results).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
         }

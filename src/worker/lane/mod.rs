@@ -13,7 +13,7 @@ use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::gatherer::Gatherer;
 use crate::worker::context::Context;
 use crate::worker::metrics::lane::{record_consuming, record_idle, record_parked};
-use crate::worker::parked::lock_wait_queue::LockWaitQueue;
+use crate::worker::parked::parked_jobs::ParkedJobs;
 use crate::worker::publish::pending_result::PendingResult;
 use crate::worker::publish::result_publisher::ResultPublisher;
 use crate::worker::redelivery::dead_letterer::DeadLetterer;
@@ -56,7 +56,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         record_consuming(&context, false);
         record_parked(&context, 0, 0);
-        context.hand.holds(std::iter::empty());
+        context.in_flight_age.set(std::iter::empty());
         let was_short = begun.elapsed() < GOES_WELL_AFTER;
         if !was_short {
             pauses.reset();
@@ -93,7 +93,8 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
     let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
     let held_max = usize::from(prefetch / 4);
-    let (pool, bound, silent) = (&context.publishers, &context.bound, &context.silent);
+    let (pool, bound, silent) =
+        (&context.publishers, &context.max_message_size, &context.route_circuits);
     let post = ResultPublisher::open(pool, bound, silent, consumer.settler(), held_max).await?;
 
     let lane = context.source.label();
@@ -110,7 +111,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
         consumers: 1,
         dead_letterer: DeadLetterer::new(Arc::clone(context)),
         suspects: PoisonSuspects::none(),
-        waiting: LockWaitQueue::default(),
+        waiting: ParkedJobs::new(settings.batch_max),
         given_up: Vec::new(),
         pressure,
         sender,
@@ -129,7 +130,7 @@ struct Lane {
     consumers: usize,
     dead_letterer: DeadLetterer,
     suspects: PoisonSuspects,
-    waiting: LockWaitQueue,
+    waiting: ParkedJobs,
     /// Taken, and not tried because the session was to end.
     given_up: Vec<Delivery>,
     /// That of the publisher.
