@@ -52,7 +52,7 @@ prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=â
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
-bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
+bench: ## Measure how fast it is, against what limits it (25 minutes): docs/benchmarks.md; QUICK=1: 4 minutes
 	$(BUILD) --package bench --bin bench
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with $(BENCH) -- "$(BUILT)/bench" --services $(BENCH) \

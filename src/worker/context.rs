@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use time::Duration;
 
-/// Most jobs in a batch. Measured on 2 cores (the table in README.md): above it, a crash costs more and
+/// Most jobs in a batch. Measured on 2 cores (the table in docs/benchmarks.md): above it, a crash costs more and
 /// throughput hardly grows.
 pub const BATCH_MAX: usize = 500;
 

@@ -55,8 +55,7 @@ pub async fn alone() -> (&'static Node, RwLockWriteGuard<'static, ()>) {
 impl Node {
     /// A site whose two clients have mugs.
     pub async fn site(&self) -> Site {
-        let site = Site::open_on(self.broker.clone()).await;
-        site.add_clients();
+        let site = Site::with_clients_on(self.broker.clone()).await;
         for client in ["acme", "zeta"] {
             site.goods(client, harness::MUG);
         }

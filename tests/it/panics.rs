@@ -17,7 +17,7 @@ async fn an_ingress_whose_publisher_panics_answers_and_ends() {
     assert_eq!(answer.body["response"]["accepted"], "unknown");
     let (status, log) = process.ended().await;
     assert_eq!(status.code(), Some(2), "whoever keeps it running shall start another");
-    assert!(log.contains("a part of the ingress panicked"), "{log}");
+    assert!(log.contains("an ingress task panicked"), "{log}");
     site.close().await;
 }
 

@@ -1,13 +1,13 @@
-//! Answers in the document: statuses, headers and codes.
+//! The responses of an operation: statuses, headers and codes.
 
 use crate::domain::code::Code;
 use serde_json::{Map, Value, json};
 
-/// The answers of one operation, by status.
+/// By status.
 #[derive(Default)]
-pub(super) struct Answers(Map<String, Value>);
+pub(super) struct Responses(Map<String, Value>);
 
-impl Answers {
+impl Responses {
     /// An envelope around this type.
     pub(super) fn with(mut self, status: u16, of: &str, what: &str, headers: Value) -> Self {
         let answer = json!({
@@ -18,7 +18,7 @@ impl Answers {
         self
     }
 
-    /// What the answer of this status is good for: its job can be asked after.
+    /// Links the answer of this status to the status route of its job.
     pub(super) fn leading_to_its_job(mut self, status: u16) -> Self {
         let job = json!({"job_id": "$response.body#/response/job_id"});
         self.0[&status.to_string()]["links"] =
@@ -26,14 +26,12 @@ impl Answers {
         self
     }
 
-    /// A text.
     pub(super) fn text(mut self, media: &str, what: &str) -> Self {
         let content = json!({media: {"schema": {"type": "string"}}});
         self.0.insert("200".to_owned(), json!({"description": what, "content": content}));
         self
     }
 
-    /// A document.
     pub(super) fn object(mut self, what: &str) -> Self {
         let content = json!({"application/json": {"schema": {"type": "object"}}});
         self.0.insert("200".to_owned(), json!({"description": what, "content": content}));

@@ -6,21 +6,25 @@ use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Begins it, and ends it with the answer; the handler finds its place among the request's extensions.
-pub async fn request(State(traces): State<Traces>, mut request: Request, next: Next) -> Response {
+/// Begins the span and ends it with the answer. Handlers find its context among the request's extensions.
+pub(super) async fn trace_request(
+    State(traces): State<Traces>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>();
-    let from = place(request.headers());
+    let from = span_context(request.headers());
     let method = request.method().as_str();
     let mut span = traces.request(method, route.map(MatchedPath::as_str), from.as_ref());
-    if let Some(place) = span.place() {
-        request.extensions_mut().insert(place);
+    if let Some(context) = span.place() {
+        request.extensions_mut().insert(context);
     }
     let response = next.run(request).await;
     span.answered(response.status().as_u16());
     response
 }
 
-fn place(headers: &HeaderMap) -> Option<Place> {
+fn span_context(headers: &HeaderMap) -> Option<Place> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     Place::read(text(TRACEPARENT)?, text(TRACESTATE))
 }

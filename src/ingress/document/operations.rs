@@ -1,16 +1,16 @@
-//! What the document says of each route.
+//! The operation object of each route.
 
-use super::answers::Answers;
+use super::responses::Responses;
 use crate::domain::code::Code;
 use crate::domain::request::Operation;
 use crate::wire::schema;
 use serde_json::{Value, json};
 
-/// Whatever is wrong with us, and not with the request.
-const OURS: [Code; 3] = [Code::TooManyRequests, Code::Internal, Code::Unavailable];
+/// Codes of every route that have nothing to do with the request.
+const COMMON: [Code; 3] = [Code::TooManyRequests, Code::Internal, Code::Unavailable];
 
 /// One of the five operations.
-pub fn operation(operation: Operation) -> Value {
+pub(in crate::ingress) fn redeem(operation: Operation) -> Value {
     let mut codes = vec![
         Code::MissingParameter,
         Code::InvalidParameter,
@@ -23,8 +23,8 @@ pub fn operation(operation: Operation) -> Value {
     if names.contains(&"goods_id") {
         codes.push(Code::InvalidGoodsId);
     }
-    codes.extend(OURS);
-    let answers = Answers::default()
+    codes.extend(COMMON);
+    let responses = Responses::default()
         .with(200, "Found", "The decision, whatever its code, where the caller preferred to wait and it came in time", applied())
         .with(202, "Queued", "The broker has the job", json!({"Location": {
             "required": true, "schema": {"type": "string"}, "description": "where to ask what became of it",
@@ -39,7 +39,7 @@ pub fn operation(operation: Operation) -> Value {
         "parameters": [key(), prefer(), correlation()],
         "security": [{"bearer": []}, {}],
         "requestBody": body(&params, &example(operation)),
-        "responses": answers.into_json(),
+        "responses": responses.into_json(),
     })
 }
 
@@ -71,7 +71,7 @@ fn example(operation: Operation) -> Value {
 }
 
 /// `/Auth`, or `/Auth/renew`.
-pub fn auth(renew: bool) -> Value {
+pub(in crate::ingress) fn auth(renew: bool) -> Value {
     let (id, summary) = match renew {
         true => ("renew", "A new token; earlier ones are void"),
         false => ("auth", "The client's token: an unexpired one is handed out again"),
@@ -86,18 +86,17 @@ pub fn auth(renew: bool) -> Value {
         Code::BadCredentials,
         Code::ClientDisabled,
     ];
-    codes.extend(OURS);
-    let answers =
-        Answers::default().with(200, "Token", "A token", json!({})).unread().refused(&codes);
+    codes.extend(COMMON);
+    let responses =
+        Responses::default().with(200, "Token", "A token", json!({})).unread().refused(&codes);
     json!({
         "operationId": id, "summary": summary, "tags": ["Auth"], "security": [],
         "requestBody": body(&params, &json!({"api_key": "4b7f0c2e91d5a863", "api_secret": "shown-once-when-made"})),
-        "responses": answers.into_json(),
+        "responses": responses.into_json(),
     })
 }
 
-/// The status of a job.
-pub fn status() -> Value {
+pub(in crate::ingress) fn status() -> Value {
     let mut codes = vec![
         Code::InvalidParameter,
         Code::InvalidToken,
@@ -105,54 +104,52 @@ pub fn status() -> Value {
         Code::ClientDisabled,
         Code::UnknownJob,
     ];
-    codes.extend(OURS);
+    codes.extend(COMMON);
     let id = json!({
         "name": "job_id", "in": "path", "required": true, "description": "as 202 told it",
         "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"},
     });
     let what = "Queued, done with its result, or dead: undecided, and an operator decides";
-    let answers = Answers::default().with(200, "Status", what, applied()).refused(&codes);
+    let responses = Responses::default().with(200, "Status", what, applied()).refused(&codes);
     json!({
         "operationId": "status", "summary": "What became of a job", "tags": ["Redeem"],
         "parameters": [id, prefer()],
         "security": [{"bearer": []}, {"query": []}],
-        "responses": answers.into_json(),
+        "responses": responses.into_json(),
     })
 }
 
-/// This document.
-pub fn document() -> Value {
-    let answers = Answers::default().object("This document, in OpenAPI 3.1");
-    plain("document", "This document", answers.refused(&OURS))
+pub(in crate::ingress) fn document() -> Value {
+    let responses = Responses::default().object("This document, in OpenAPI 3.1");
+    plain("document", "This document", responses.refused(&COMMON))
 }
 
-/// The page that shows it.
-pub fn page() -> Value {
-    let answers =
-        Answers::default().text("text/html; charset=utf-8", "A page that shows this document");
-    plain("page", "This document, to read", answers.refused(&OURS))
+pub(in crate::ingress) fn page() -> Value {
+    let responses =
+        Responses::default().text("text/html; charset=utf-8", "A page that shows this document");
+    plain("page", "This document, to read", responses.refused(&COMMON))
 }
 
 /// `/livez`.
-pub fn alive() -> Value {
-    let answers = Answers::default().text("text/plain; charset=utf-8", "It answers");
-    plain("alive", "Whether the process answers", answers.refused(&[Code::Internal]))
+pub(in crate::ingress) fn alive() -> Value {
+    let responses = Responses::default().text("text/plain; charset=utf-8", "It responses");
+    plain("alive", "Whether the process responses", responses.refused(&[Code::Internal]))
 }
 
 /// `/readyz`.
-pub fn ready() -> Value {
-    let answers = Answers::default().text("text/plain; charset=utf-8", "It takes requests");
+pub(in crate::ingress) fn ready() -> Value {
+    let responses = Responses::default().text("text/plain; charset=utf-8", "It takes requests");
     plain(
         "ready",
         "Whether the broker takes requests",
-        answers.refused(&[Code::Internal, Code::Unavailable]),
+        responses.refused(&[Code::Internal, Code::Unavailable]),
     )
 }
 
-fn plain(id: &str, summary: &str, answers: Answers) -> Value {
+fn plain(id: &str, summary: &str, responses: Responses) -> Value {
     json!({
         "operationId": id, "summary": summary, "tags": ["Operation"], "security": [],
-        "responses": answers.into_json(),
+        "responses": responses.into_json(),
     })
 }
 
