@@ -32,7 +32,7 @@ impl BatchBuilder {
 
     /// The first delivery always fits, however many units it asks for.
     pub(super) fn add(&mut self, delivery: Delivery) -> Added {
-        let goes_alone = delivery.goes_alone();
+        let goes_alone = delivery.policy().goes_alone;
         self.units += delivery.units();
         if !self.is_empty() && (goes_alone || self.units > UNITS_MAX) {
             return Added::Refused(delivery);

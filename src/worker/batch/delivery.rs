@@ -1,9 +1,9 @@
 //! One delivery and what it asks for.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
+use crate::worker::redelivery::policy::{Policy, policy};
 use time::OffsetDateTime;
 
 /// A delivery whose payload has been read.
@@ -32,7 +32,8 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let is_over_limit = is_over_limit(&received);
+        let policy = policy(received.delivery_count);
+        let is_over_limit = received.is_over_broker_limit || policy.is_over_limit;
         let payload = match decode(&received.body) {
             Ok(job) if is_over_limit => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
@@ -63,9 +64,9 @@ impl Delivery {
         Self { payload, ..self }
     }
 
-    /// Whether it is a batch of its own: it came before, and what ended that attempt must not harm others.
-    pub(super) fn goes_alone(&self) -> bool {
-        self.received.delivery_count > 0
+    /// What is done with it, by how often it was delivered before.
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.received.delivery_count)
     }
 
     /// Units that it asks for.
@@ -75,11 +76,6 @@ impl Delivery {
             _ => 1,
         }
     }
-}
-
-/// Whether it was delivered more often than a job is tried.
-fn is_over_limit(received: &Received) -> bool {
-    received.is_over_broker_limit || received.delivery_count > ATTEMPTS_MAX
 }
 
 /// A panic over some bytes must not end the worker, once for each delivery.

@@ -49,7 +49,7 @@ pub(crate) fn goods(job: &Job) -> String {
 
 /// The keys of goods that another session holds.
 pub(crate) fn keys_of(goods: &str) -> LockKeys {
-    LockKeys::of(&[job(goods, "a player of no other job")])
+    LockKeys::of(&[job(goods, &format!("the only one who asks for {goods}"))])
 }
 
 /// What the database would say that is starting.
@@ -127,7 +127,7 @@ impl Executor for Script {
 }
 
 /// What is told about a job of these goods.
-pub(super) fn result(goods: &str, is_effective: bool) -> JobResult {
+pub(crate) fn result(goods: &str, is_effective: bool) -> JobResult {
     JobResult { body: goods.into(), decided_at: Some(Instant::now()), is_effective, place: None }
 }
 

@@ -136,8 +136,9 @@ async fn what_is_still_locked_goes_back_to_the_front_and_is_tried_after_pauses_t
         let tried = parked.next_try();
         assert_eq!(tags(&tried.deliveries), [1, 2, 3]);
         assert!(parked.end(tried, |_| Processed::Parked(keys_of("mug"))).is_empty());
-        pauses.push(parked.due_in());
-        parked.1 += parked.due_in();
+        let pause = parked.due_in();
+        parked.1 += pause;
+        pauses.push(pause);
     }
     assert!(pauses[0] <= Duration::from_millis(100), "{pauses:?}");
     assert!(pauses[10..].iter().any(|pause| *pause > Duration::from_millis(500)), "{pauses:?}");
