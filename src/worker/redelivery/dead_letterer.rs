@@ -6,7 +6,7 @@ use crate::broker::publish::outbound;
 use crate::store;
 use crate::wire::request::Known;
 use crate::worker::batch::delivery::{Delivery, Payload};
-use crate::worker::batch::process;
+use crate::worker::batch::replay;
 use crate::worker::context::Context;
 use crate::worker::publish::pending_result::PendingResult;
 use crate::worker::redelivery::dead_letter_rate::{Allowance, DeadLetterRate, POISON_MAX};
@@ -52,7 +52,7 @@ impl DeadLetterer {
         let Payload::OverLimit(job) = &delivery.payload else {
             return Ok(OverLimitOutcome::NotYet(delivery));
         };
-        let is_over_limit = match process::look_up(&self.context, job).await {
+        let is_over_limit = match replay::find(&self.context, job).await {
             Ok(Some(answer)) => {
                 let result = PendingResult::of(&delivery, &self.context.traces, &answer);
                 return Ok(OverLimitOutcome::Settled(result));
