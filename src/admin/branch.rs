@@ -6,6 +6,7 @@ use super::owner::{Owner, OwnerFilter};
 use crate::domain::goods::Scope;
 use crate::domain::id::Id;
 use crate::secrets::Secrets;
+use crate::secrets::option::SecretOption;
 use crate::store::branches::{self, NewBranch};
 use crate::store::pools;
 use anyhow::{Context as _, bail};
@@ -36,6 +37,8 @@ pub enum BranchCommand {
         /// The pools that it may verify
         #[arg(long = "group", value_name = "G", required = true, num_args = 1.., value_parser = Id::parse)]
         groups: Vec<Id>,
+        #[command(flatten)]
+        secret: SecretOption,
     },
     /// List branches
     List {
@@ -57,7 +60,20 @@ pub enum BranchCommand {
     NewPin {
         /// The branch's id
         id: i64,
+        #[command(flatten)]
+        secret: SecretOption,
     },
+}
+
+impl BranchCommand {
+    pub(super) fn secret(&self) -> Option<&SecretOption> {
+        match self {
+            BranchCommand::Create { secret, .. } | BranchCommand::NewPin { secret, .. } => {
+                Some(secret)
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -84,11 +100,11 @@ pub(super) async fn run(
         )
     };
     let pin = match command {
-        BranchCommand::Create { owner, merchant, branch, groups } => {
+        BranchCommand::Create { owner, merchant, branch, groups, .. } => {
             owner.must_exist(pool).await?;
             create(&owner, &merchant, &branch, &groups, pool, secrets()?).await?
         }
-        BranchCommand::NewPin { id } => new_pin(id, pool, secrets()?).await?,
+        BranchCommand::NewPin { id, .. } => new_pin(id, pool, secrets()?).await?,
         BranchCommand::List { owner } => return list(&owner, pool, output).await,
         BranchCommand::Disable { id } => return switch(id, false, pool, output).await,
         BranchCommand::Enable { id } => return switch(id, true, pool, output).await,

@@ -15,32 +15,31 @@ pub mod top;
 pub mod watch;
 
 use crate::secrets::Secrets;
+use crate::secrets::option::SecretOption;
 use anyhow::anyhow;
-use clap::Subcommand;
 use output::Output;
 use sqlx::PgPool;
 use std::process::ExitCode;
 
-/// The operator's commands.
-#[derive(Debug, Clone, Subcommand)]
+/// The operator's commands on the database.
+#[derive(Debug)]
 pub enum Command {
-    /// Client sites: who may call
-    #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Goods and code pools
-    #[command(subcommand)]
     Goods(import::goods::GoodsCommand),
-    /// Codes of a pool
-    #[command(subcommand)]
     Coupons(import::coupons::CouponsCommand),
-    /// Players and what they own
-    #[command(subcommand)]
     Players(import::players::PlayersCommand),
-    /// Branches of merchants, which verify coupons by their PINs
-    #[command(subcommand)]
     Branch(branch::BranchCommand),
-    /// Prove that the books balance; exit 1 and examples where they don't
     Audit,
+}
+
+impl Command {
+    /// The setting of the secrets, of a command that needs them.
+    pub fn secret(&self) -> Option<&SecretOption> {
+        match self {
+            Command::Branch(command) => command.secret(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs a command. Secrets are needed for the PINs of `branch create` and `branch new-pin` only.

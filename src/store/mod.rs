@@ -33,7 +33,7 @@ use crate::gauges::{Gauges, pooled};
 use crate::secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::error::Error as _;
 use std::future::ready;
@@ -136,7 +136,10 @@ async fn answers(db: &mut PgConnection) -> sqlx::Result<bool> {
 /// # Errors
 /// When the database is away, or holds migrations that this binary does not know.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    Ok(MIGRATIONS.run(pool).await?)
+    MIGRATIONS.run(pool).await.map_err(|error| match error {
+        MigrateError::Execute(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 /// Bounds one statement outside of a transaction; or a transaction on a connection that is closed when

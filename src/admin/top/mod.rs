@@ -28,6 +28,7 @@ mod words;
 pub use fetch::Endpoint;
 
 use super::output::{Output, line};
+use crate::setting;
 use anyhow::anyhow;
 use clap::{Args, value_parser};
 use sampler::Sampler;
@@ -51,7 +52,8 @@ pub struct TopCommand {
     #[arg(long)]
     pub once: bool,
     /// No colours; so does any value of the variable
-    #[arg(long, env = "NO_COLOR", hide_env_values = true, num_args = 0..=1, default_missing_value = "1")]
+    #[arg(long, env = "NO_COLOR", hide_env_values = true, num_args = 0..=1, default_missing_value = "1",
+          value_parser = setting::text())]
     pub no_color: Option<String>,
 }
 

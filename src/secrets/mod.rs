@@ -3,6 +3,8 @@
 //! Several secrets may be configured: the first signs, all verify. Each is split into keys of one
 //! purpose, so that no MAC of one kind is ever one of another. Verification is constant-time.
 
+pub mod option;
+
 use crate::domain::id::ClientId;
 use crate::domain::job::{Content, JobId, MAC_BYTES};
 use crate::domain::request::PIN_HASHES_MAX;
