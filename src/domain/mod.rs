@@ -8,10 +8,12 @@
 //! here and in all that carries them, so that no log and no panic can.
 
 pub mod code;
+pub mod content;
 pub mod decide;
 pub mod goods;
 pub mod id;
 pub mod job;
+pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod request;

@@ -2,7 +2,7 @@
 
 use super::document::{self, about};
 use super::{Front, auth, jobs, ready, redeem};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::server;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};

@@ -5,8 +5,9 @@
 
 pub mod option;
 
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
-use crate::domain::job::{Content, JobId, MAC_BYTES};
+use crate::domain::job::{JobId, MAC_BYTES};
 use crate::domain::request::PIN_HASHES_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -10,7 +10,6 @@
 //! one exception closes its connection: [`crate::worker::attempt`].
 
 pub mod audit;
-pub mod books;
 pub mod branches;
 pub mod clients;
 pub mod dead;
@@ -18,7 +17,6 @@ pub mod error;
 pub mod health;
 pub mod held;
 pub mod imports;
-mod known;
 pub mod ledger;
 pub mod load;
 pub mod lock;

@@ -3,12 +3,14 @@
 use clap::Parser;
 use redeemq::admin::{self, output::Output};
 use redeemq::config::operator::Operate;
+use redeemq::domain::content::Content;
 use redeemq::domain::decide::{Rules, Verdict, decide};
 use redeemq::domain::id::ClientId;
-use redeemq::domain::job::{Content, Job};
+use redeemq::domain::job::Job;
+use redeemq::domain::operation::Operation;
 use redeemq::domain::outcome::Outcome;
 use redeemq::domain::params::Params;
-use redeemq::domain::request::{Operation, Request};
+use redeemq::domain::request::Request;
 use redeemq::secrets::Secrets;
 use redeemq::store::persist::{Entry, persist};
 use redeemq::store::{MIGRATIONS, Role, load::load, migrate, pool};

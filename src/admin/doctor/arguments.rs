@@ -1,7 +1,7 @@
 //! Exchanges and queues as they are, against those that are wanted.
 
-use super::Settings;
 use super::finding::Examination;
+use super::options::Settings;
 use crate::broker::lanes;
 use crate::broker::probe::{self, Heard};
 use crate::broker::topology::EXCHANGES;

@@ -2,7 +2,8 @@
 
 use super::finding::{Examination, Server};
 use super::lines::Lines;
-use super::{Settings, arguments, bindings, policies, rights, version};
+use super::options::Settings;
+use super::{arguments, bindings, policies, rights, version};
 use crate::broker::greeting::greeting;
 use crate::broker::management::Management;
 use crate::broker::topology::DEAD;

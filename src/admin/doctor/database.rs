@@ -2,7 +2,8 @@
 
 use super::clock::{self, Skew};
 use super::finding::{Examination, Server as Where};
-use super::{Settings, growth, schema, settings as session};
+use super::options::Settings;
+use super::{growth, schema, session};
 use crate::store::health::{self, Server};
 use crate::store::{self, Result, Role, StoreError};
 use crate::wire;

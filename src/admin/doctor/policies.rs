@@ -1,8 +1,8 @@
 //! Policies: they are stronger than some arguments that a queue was declared with, and nobody but the
 //! management API tells of them.
 
-use super::Settings;
 use super::finding::Examination;
+use super::options::Settings;
 use crate::broker::management::{Management, RealQueue};
 use crate::broker::topology::{ATTEMPTS_MAX, Argument, BROKER_ATTEMPTS_MAX, DEAD, Queue};
 use crate::broker::{Connection, Result, lanes};

@@ -1,7 +1,8 @@
 //! The schema: migrated to this version, in sight, and open to our user as far as its process needs.
 
 use super::finding::Examination;
-use super::{Role, Settings};
+use super::options::Settings;
+use super::role::Role;
 use crate::store::health::{self, Schema, Server};
 use crate::store::{Result, StoreError};
 use sqlx::PgConnection;

@@ -1,7 +1,8 @@
 //! What a worker makes sure of before it takes its first job: nothing fatal stands against it.
 
 use super::finding::{Examination, Finding, Server, Severity};
-use super::{Settings, broker, database};
+use super::options::Settings;
+use super::{broker, database};
 use crate::broker::BrokerError;
 use crate::retry::Pauses;
 use crate::store::StoreError;
