@@ -11,7 +11,7 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`crash`], [`gauges`], [`progress`], [`server`], [`client`]: shapes of
+//! - [`wire`], [`secrets`], [`retry`], [`failpoint`], [`gauges`], [`progress`], [`server`], [`client`]: shapes of
 //!   messages, keyed hashes, pauses, faults on purpose, what is measured on demand, how far work is,
 //!   connections in and out;
 //! - [`traces`]: spans, and their way to a collector;
@@ -23,18 +23,18 @@
 //!
 //! | promise | place |
 //! |---|---|
-//! | nothing lost | [`worker::publish`]: settled only after the confirm; [`ingress::gate`]: 202 only after the confirm |
+//! | nothing lost | [`worker::publish`]: settled only after the confirm; [`ingress::request_publisher`]: 202 only after the confirm |
 //! | never twice | [`store::persist`]: one ledger row a job, in the transaction of its effect |
 //! | never over | [`domain::decide`], and again as named constraints in `migrations/` |
-//! | answered | [`broker::letters`]; the stored bytes stay in the ledger |
+//! | answered | [`broker::publish::outbound`]; the stored bytes stay in the ledger |
 //! | books balance | `redeemq audit` |
-//! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`]; silent ones: [`worker::laggards`] |
-//! | degrades honestly | [`ingress::gate`] and [`ingress::keeper`], [`worker::process`] |
+//! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`]; unresponsive ones: [`worker::publish::route_circuits`] |
+//! | degrades honestly | [`ingress::request_publisher`] and [`ingress::slot`], [`worker::batch::process`] |
 
 pub mod domain;
 
 pub mod client;
-pub mod crash;
+pub mod failpoint;
 pub mod gauges;
 pub mod progress;
 pub mod retry;

@@ -3,15 +3,12 @@
 
 #![expect(clippy::print_stdout, reason = "the table is shown when it fails")]
 
-mod make;
-
-use make::make;
+use harness::make::make;
 use serde_json::Value;
-use std::path::Path;
 
 #[test]
 fn everything_can_be_measured() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
+    let folder = harness::places::scratch().join("bench");
     let into = format!("FOLDER={}", folder.display());
     let make = &mut make(&["bench-quick", "NAME=smoke", "ARGS=--smoke", &into]);
     let output = make.output().expect("make runs");

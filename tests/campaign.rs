@@ -3,9 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "the account is shown when it fails")]
 
-mod make;
-
-use make::make;
+use harness::make::make;
 
 #[test]
 fn a_minute_of_faults_breaks_no_promise() {

@@ -1,12 +1,13 @@
 //! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
 
 use super::output::{Lines, Output};
-use crate::broker::consumer::Received;
-use crate::broker::dead::{DeadLetter, DeadQueue};
-use crate::broker::message::{Bound, Outgoing, Receipt};
-use crate::broker::publisher::Publisher;
+use crate::broker::consume::dead_queue::{DeadLetter, DeadQueue};
+use crate::broker::consume::received::Received;
+use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
+use crate::broker::publish::outbound;
+use crate::broker::publish::publisher::Publisher;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{self, BrokerError, letters, own};
+use crate::broker::{self, BrokerError, own};
 use crate::progress::{Progress, Unit};
 use crate::store::{self, ledger};
 use crate::wire::{self, request};
@@ -189,7 +190,7 @@ async fn replay(
     let (outgoing, done) = match (&job, standing) {
         (Some(job), ledger::Standing::Decided(stored)) => {
             let body = wire::answer::again(job, &stored);
-            let answer = letters::result(&received(letter), job, &body, true);
+            let answer = outbound::result(&received(letter), job, &body, true);
             // Whoever waited on a direct reply has left with his channel.
             let copies = answer.copies.into_iter().filter(|copy| !copy.is_direct_reply());
             let outgoing = std::iter::once(answer.main).chain(copies).collect();
@@ -205,9 +206,9 @@ async fn replay(
     }
     // Read before: it may have died again by the time we forget its death.
     let note = note(letter, store).await?;
-    let publisher = Publisher::open(pool, Bound::default()).await?;
+    let publisher = Publisher::open(pool, MaxMessageSize::default()).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
-    if receipts.first() != Some(&Receipt::Confirmed) {
+    if receipts.first() != Some(&ConfirmStatus::Confirmed) {
         bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);
     }
     forget(note, store).await?;
@@ -241,8 +242,8 @@ fn received(letter: &DeadLetter) -> Received {
         tag: 0,
         body: letter.body.clone(),
         properties: letter.properties.clone(),
-        attempts: letter.attempts,
-        is_overdue: false,
+        delivery_count: letter.attempts,
+        is_over_broker_limit: false,
     }
 }
 

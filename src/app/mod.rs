@@ -13,11 +13,19 @@ use crate::{admin, telemetry};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-/// Does what the command line asks.
+/// Does what the command line asks, to its end.
+///
+/// It waits here, not in the binary: futures are compiled where they are polled, and these are most of
+/// the program.
 ///
 /// # Errors
 /// Each says what the reader can do.
-pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(execute(command))
+}
+
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => {
             serve::run(&serve.server, Some(&serve.ingress), Some(&serve.worker)).await

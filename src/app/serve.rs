@@ -2,7 +2,7 @@
 
 use super::stop;
 use crate::admin::doctor::{self, Role as Process};
-use crate::broker::lanes::LANES_MAX;
+use crate::broker::topology::lanes::LANES_MAX;
 use crate::config::ingress::IngressOptions;
 use crate::config::server::Server;
 use crate::config::worker::WorkerOptions;

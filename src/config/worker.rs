@@ -1,7 +1,7 @@
 //! How a worker takes jobs.
 
 use super::connection::ManagementOption;
-use crate::broker::lanes::LANES_MAX;
+use crate::broker::topology::lanes::LANES_MAX;
 use crate::{setting, worker};
 use clap::Args;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Reading a request: bounded, in time, as form or JSON.
 
-use super::answers::Refused;
+use super::headers;
+use super::response::Rejection;
 use crate::domain::params::{Given, Params};
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
@@ -16,22 +17,24 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// 413, 415, or 2302 naming the body.
-pub async fn read(parts: &Parts, body: Body) -> Result<Params, Refused> {
+pub async fn read(parts: &Parts, body: Body) -> Result<Params, Rejection> {
     let reading = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX_BYTES));
     let body = match reading.await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if is_too_long(&error) => {
-            return Err(Refused::about_status(413, "body").because("at most 16384 bytes"));
+            return Err(Rejection::invalid_with_status(413, "body").because("at most 16384 bytes"));
         }
-        Ok(Err(_)) => return Err(Refused::about("body").because("it broke off")),
-        Err(_) => return Err(Refused::about_status(408, "body").because("it took too long")),
+        Ok(Err(_)) => return Err(Rejection::invalid("body").because("it broke off")),
+        Err(_) => {
+            return Err(Rejection::invalid_with_status(408, "body").because("it took too long"));
+        }
     };
     match media_type(&parts.headers) {
         Some(media) if media == "application/x-www-form-urlencoded" => Ok(Params::from_form(&body)),
         Some(media) if media == "application/json" => serde_json::from_slice(&body)
-            .map_err(|error| Refused::about("body").because(&error.to_string())),
+            .map_err(|error| Rejection::invalid("body").because(&error.to_string())),
         None if body.is_empty() => Ok(Params::default()),
-        _ => Err(Refused::about_status(415, "Content-Type")
+        _ => Err(Rejection::invalid_with_status(415, "Content-Type")
             .because("application/json or application/x-www-form-urlencoded")),
     }
 }
@@ -40,16 +43,16 @@ pub async fn read(parts: &Parts, body: Body) -> Result<Params, Refused> {
 ///
 /// # Errors
 /// 2302 when the parameter is no text.
-pub fn token(parts: &Parts, params: &Params) -> Result<Option<String>, Refused> {
+pub fn token(parts: &Parts, params: &Params) -> Result<Option<String>, Rejection> {
     let given = |params: &Params| match params.text("token") {
         Given::Good(token) => Ok(Some(token.to_owned())),
         Given::Missing => Ok(None),
-        Given::Unacceptable => Err(Refused::about("token")),
+        Given::Unacceptable => Err(Rejection::invalid("token")),
     };
     if let Some(token) = given(params)? {
         return Ok(Some(token));
     }
-    match super::headers::bearer(&parts.headers) {
+    match headers::bearer(&parts.headers) {
         Some(token) => Ok(Some(token.to_owned())),
         None if parts.method == Method::GET => {
             given(&Params::from_form(parts.uri.query().unwrap_or_default().as_bytes()))

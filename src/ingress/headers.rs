@@ -1,6 +1,6 @@
 //! The request headers that the contract knows.
 
-use super::answers::Refused;
+use super::response::Rejection;
 use axum::http::{HeaderMap, header};
 use std::time::Duration;
 
@@ -13,7 +13,10 @@ const VISIBLE_MAX: usize = 255;
 ///
 /// # Errors
 /// 2302 naming the header.
-pub fn visible<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refused> {
+pub fn visible<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'a str>, Rejection> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
@@ -22,7 +25,7 @@ pub fn visible<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<
     if fits && values.next().is_none() {
         Ok(Some(text))
     } else {
-        Err(Refused::about(name).because("1 to 255 visible ASCII characters, once"))
+        Err(Rejection::invalid(name).because("1 to 255 visible ASCII characters, once"))
     }
 }
 
@@ -33,7 +36,7 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// How long the caller prefers to wait, at most 30 s. What can't be read is no preference (RFC 7240).
+/// How long the caller prefers to wait, at most 30 s. An unreadable preference is none (RFC 7240).
 pub fn wait(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let preferences = lines.flat_map(|line| line.split([',', ';']));

@@ -1,7 +1,7 @@
-//! Whose request it is. Tokens are self-contained, so this needs no database: renewed and disabled
-//! clients are known from a snapshot that is polled. Without one yet, the signature decides.
+//! Verifies tokens. They are self-contained, so this needs no database: renewed and disabled clients are known
+//! from a snapshot that is polled. Until there is one, the signature alone decides.
 
-use super::answers::Refused;
+use super::response::Rejection;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::secrets::Secrets;
@@ -15,20 +15,19 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How old the snapshot may get while the database answers.
+/// Age of the snapshot while the database answers.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
 type Snapshot = Option<HashMap<ClientId, Standing>>;
 
-/// The judge of tokens.
-pub struct Tokens {
+pub(super) struct Tokens {
     secrets: Secrets,
     snapshot: Arc<RwLock<Snapshot>>,
 }
 
 impl Tokens {
     /// Begins to poll the snapshot.
-    pub fn watch(
+    pub(super) fn watch(
         store: PgPool,
         secrets: Secrets,
         tasks: &mut JoinSet<Option<()>>,
@@ -44,22 +43,22 @@ impl Tokens {
     ///
     /// # Errors
     /// 0902 without one, 0900 for one that is void, 0002 for a disabled client.
-    pub fn judge(&self, token: Option<&str>) -> Result<ClientId, Refused> {
-        let token = token.ok_or_else(|| Refused::of(Code::TokenRequired))?;
-        let void = || Refused::of(Code::InvalidToken);
+    pub(super) fn verify(&self, token: Option<&str>) -> Result<ClientId, Rejection> {
+        let token = token.ok_or_else(|| Rejection::new(Code::TokenRequired))?;
+        let void = || Rejection::new(Code::InvalidToken);
         let token = self.secrets.read_token(token, wire::now()).ok_or_else(void)?;
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
         let Some(standings) = snapshot.as_ref() else { return Ok(token.client) };
         match standings.get(&token.client) {
             Some(standing) if token.generation < standing.token_generation => Err(void()),
-            Some(standing) if !standing.enabled => Err(Refused::of(Code::ClientDisabled)),
-            // A client younger than the snapshot: the signature is enough, and the worker asks again.
+            Some(standing) if !standing.enabled => Err(Rejection::new(Code::ClientDisabled)),
+            // A client newer than the snapshot: the signature is enough, and the worker checks again.
             Some(_) | None => Ok(token.client),
         }
     }
 
-    /// A renewal on this ingress holds here at once.
-    pub fn renewed(&self, client: &ClientId, token_generation: i32) {
+    /// A renewal on this ingress takes effect here at once.
+    pub(super) fn renewed(&self, client: &ClientId, token_generation: i32) {
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(standing) = snapshot.as_mut().and_then(|all| all.get_mut(client)) {
             standing.token_generation = token_generation;
@@ -76,7 +75,7 @@ async fn poll(pool: PgPool, snapshot: Arc<RwLock<Snapshot>>) {
                 failing = false;
             }
             Err(error) if !failing => {
-                tracing::warn!(%error, "clients can't be read: the last snapshot stays in force");
+                tracing::warn!(%error, "can't read clients; the last snapshot stays in force");
                 failing = true;
             }
             Err(_) => {}

@@ -2,7 +2,7 @@
 //! ingress as well, for a queue that no worker takes from is told by no worker.
 
 use crate::broker::BrokerError;
-use crate::broker::depths::Depths;
+use crate::broker::inspect::depths::Depths;
 use crate::retry::Pauses;
 use secrecy::SecretString;
 use std::time::Duration;

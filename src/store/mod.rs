@@ -7,7 +7,7 @@
 //!
 //! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
 //! an HTTP handler): the driver would hand the connection on with that transaction still open. The
-//! one exception closes its connection: [`crate::worker::attempt`].
+//! one exception closes its connection: [`crate::worker::batch::attempt`].
 
 pub mod audit;
 pub mod branches;

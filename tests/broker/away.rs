@@ -1,9 +1,9 @@
 //! P7: the broker is away, in each of the ways in which a broker can be away. Callers are told within
 //! a second, nothing piles up, and all is well again within two seconds of its return.
 
-use crate::harness::{Proxy, Role, eventually};
 use crate::node::shared;
 use crate::told::{PATH, Told, accepted, assert_done, mug};
+use harness::{Proxy, Role, eventually};
 use std::time::{Duration, Instant};
 
 /// Longer than any pause between two tries grows, and than any wait for an answer takes.

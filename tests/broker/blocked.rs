@@ -1,8 +1,8 @@
 //! P7: a broker that blocks publishers, for a memory alarm.
 
-use crate::harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 use crate::node::alone;
 use crate::told::{self, PATH, Told, accepted, assert_done};
+use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 use lapin::types::AMQPValue;
 use std::time::{Duration, Instant};
 

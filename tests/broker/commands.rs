@@ -1,9 +1,9 @@
 //! What README and docs tell to type at the broker, on a broker where that disturbs nobody.
 
-use crate::blocks::block;
-use crate::harness::rights::{PASSWORD, make_broker_users};
-use crate::harness::{Bench, Role};
 use crate::node::shared;
+use harness::blocks::block;
+use harness::rights::{PASSWORD, make_broker_users};
+use harness::{Bench, Role};
 use serde_json::Value;
 
 #[tokio::test]

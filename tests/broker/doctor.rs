@@ -1,8 +1,8 @@
 //! What a doctor says of a broker that blocks publishers or takes only small messages, and that a
 //! worker which starts meanwhile is not kept from it.
 
-use crate::harness::{Role, Site};
 use crate::node::{Node, alone};
+use harness::{Role, Site};
 use serde_json::Value;
 
 fn doctor(site: &Site) -> (Option<i32>, String) {

@@ -1,8 +1,8 @@
 //! A broker takes back what a worker holds for too long (`consumer_timeout`, half an hour by default).
 //! A database may be away for longer than that; and an outage is no attempt.
 
-use crate::harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 use crate::node::alone;
+use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 
 #[tokio::test]
 async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_attempt_and_no_job() {

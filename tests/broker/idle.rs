@@ -1,7 +1,7 @@
 //! A worker without its broker waits: it neither spins nor gives up.
 
-use crate::harness::{Proxy, Role, eventually};
 use crate::node::shared;
+use harness::{Proxy, Role, eventually};
 use std::time::{Duration, Instant};
 
 /// Of one processor.

@@ -1,9 +1,9 @@
 //! P1 and P7: RabbitMQ dies by SIGKILL, with jobs in its queue and in a worker's hands.
 
-use crate::harness::{Bench, Role, eventually};
 use crate::node::alone;
 use crate::told::{PATH, Told, accepted, assert_done, mug};
 use futures_util::future::join_all;
+use harness::{Bench, Role, eventually};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_broker_that_is_killed_and_restarted_loses_nothing() {
     // Some are on their way when it dies: each is told one or the other, and what is told is true.
     let flood = async {
         let mut answers = Vec::new();
-        while answers.iter().all(|answer: &crate::harness::Answer| answer.status == 202) {
+        while answers.iter().all(|answer: &harness::Answer| answer.status == 202) {
             answers.extend(join_all((0..50).map(|_| caller.post(PATH, &mug))).await);
         }
         answers

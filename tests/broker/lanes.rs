@@ -1,7 +1,7 @@
 //! Lanes: requests spread over many queues by what they contend for, and each taken by one worker.
 
-use crate::harness::{Bench, Process, Proxy, Request, Role, Site, Tally, eventually, mug};
 use crate::node::shared;
+use harness::{Bench, Process, Proxy, Request, Role, Site, Tally, eventually, mug};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 

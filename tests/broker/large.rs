@@ -1,8 +1,8 @@
 //! P4: a result may be larger than the broker takes. It is counted and stays fetchable, and costs the
 //! session once, not again and again.
 
-use crate::harness::{Bench, Request, Role, Tally, eventually, mug};
 use crate::node::shared;
+use harness::{Bench, Request, Role, Tally, eventually, mug};
 use serde_json::json;
 
 #[tokio::test]

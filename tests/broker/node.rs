@@ -1,6 +1,6 @@
 //! The RabbitMQ of this target.
 
-use crate::harness::{Broker, Site};
+use harness::{Broker, Site};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -55,10 +55,9 @@ pub async fn alone() -> (&'static Node, RwLockWriteGuard<'static, ()>) {
 impl Node {
     /// A site whose two clients have mugs.
     pub async fn site(&self) -> Site {
-        let site = Site::open_on(self.broker.clone()).await;
-        site.add_clients();
+        let site = Site::with_clients_on(self.broker.clone()).await;
         for client in ["acme", "zeta"] {
-            site.goods(client, crate::harness::MUG);
+            site.goods(client, harness::MUG);
         }
         site
     }

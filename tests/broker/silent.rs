@@ -1,8 +1,8 @@
 //! P6: a reader's queue whose leader is lost. RabbitMQ neither takes nor refuses what goes there, and it
 //! holds up whatever follows on the same channel.
 
-use crate::harness::{Bench, Process, Proxy, Reader, Request, Role, Site, Tally, eventually, mug};
 use crate::node::{Node, alone};
+use harness::{Bench, Process, Proxy, Reader, Request, Role, Site, Tally, eventually, mug};
 use lapin::types::AMQPValue;
 use serde_json::json;
 use std::time::{Duration, Instant};

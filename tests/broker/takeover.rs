@@ -2,8 +2,8 @@
 //! broker's noticing. That is at once for a process that died, and after two missed heartbeats, which
 //! are 15 s apart unless AMQP_URL says otherwise, for one that stands still or whose line went dead.
 
-use crate::harness::{Bench, Process, Proxy, Request, Role, Tally, eventually, mug};
 use crate::node::shared;
+use harness::{Bench, Process, Proxy, Request, Role, Tally, eventually, mug};
 use std::time::{Duration, Instant};
 
 const JOBS: usize = 10;

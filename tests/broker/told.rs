@@ -1,7 +1,7 @@
 //! What callers are told, and how soon.
 
-use crate::harness::{Answer, Caller};
 use futures_util::future::join_all;
+use harness::{Answer, Caller};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ pub async fn accepted(caller: &Caller) -> String {
         if answer.status == 202 {
             return answer.job_id();
         }
-        assert!(begun.elapsed() < crate::harness::PATIENCE, "{}", answer.text);
+        assert!(begun.elapsed() < harness::PATIENCE, "{}", answer.text);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The programs, with the libraries that they say they need.
 
-use crate::tools;
+use harness::tools;
 use std::path::PathBuf;
 use std::process::Command;
 

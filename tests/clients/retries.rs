@@ -1,8 +1,8 @@
 //! A client whose job is refused, or whose answer gets lost, sends the same job again.
 
-use crate::harness::{Process, Proxy, Role, eventually};
 use crate::programs::{curl, node, python};
 use crate::site::{Client, assert_granted, said};
+use harness::{Process, Proxy, Role, eventually};
 use std::process::Command;
 
 async fn accepted(ingress: &Process, times: f64) {

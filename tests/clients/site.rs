@@ -1,7 +1,7 @@
 //! A client site, and what its programs say.
 
-use crate::harness::Site;
-use crate::harness::rights::{PASSWORD, as_user, make_broker_users, remove_broker_user};
+use harness::Site;
+use harness::rights::{PASSWORD, as_user, make_broker_users, remove_broker_user};
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 

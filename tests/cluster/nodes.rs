@@ -1,6 +1,6 @@
 //! Three RabbitMQ nodes, one cluster.
 
-use crate::harness::Broker;
+use harness::Broker;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 

@@ -1,9 +1,9 @@
 //! A shell as a reader has it: in the checkout, with `redeemq` on the path.
 
-use crate::blocks::root;
-use crate::harness::process::path;
-use crate::harness::rights::PASSWORD;
-use crate::harness::{SECRET, Site};
+use harness::places::root;
+use harness::process::path;
+use harness::rights::PASSWORD;
+use harness::{SECRET, Site};
 use std::path::Path;
 use std::process::Command;
 

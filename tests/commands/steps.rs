@@ -1,8 +1,8 @@
 //! README's first steps.
 
-use crate::blocks::block;
-use crate::harness::Site;
 use crate::shell::{BLANK, Shell, after};
+use harness::Site;
+use harness::blocks::block;
 use serde_json::Value;
 
 /// From an empty database to a decision.

@@ -1,10 +1,10 @@
 //! What `make` does, and what it prints to be pasted.
 
-use crate::blocks::{block, blocks};
-use crate::harness::Site;
-use crate::harness::rights::remove_broker_user;
-use crate::make::make;
 use crate::shell::Shell;
+use harness::Site;
+use harness::blocks::{block, blocks};
+use harness::make::make;
+use harness::rights::remove_broker_user;
 use std::process::Command;
 
 /// What it prints, which must end well.

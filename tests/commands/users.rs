@@ -1,10 +1,11 @@
 //! The users of docs/users.md.
 
-use crate::blocks::{block, scratch};
-use crate::harness::Site;
-use crate::harness::rights::{PASSWORD, as_user, remove_broker_user, script};
-use crate::harness::site::server;
 use crate::shell::{Shell, with_passwords};
+use harness::Site;
+use harness::blocks::block;
+use harness::places::scratch;
+use harness::rights::{PASSWORD, as_user, remove_broker_user, script};
+use harness::site::server;
 
 /// Under other names: the server may have the real users, with passwords of their own.
 #[tokio::test]

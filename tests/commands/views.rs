@@ -1,9 +1,9 @@
 //! How one looks at what runs.
 
-use crate::blocks::block;
-use crate::collector::Collector;
-use crate::harness::{Role, eventually, with_mugs};
-use crate::terminal::Terminal;
+use harness::blocks::block;
+use harness::collector::Collector;
+use harness::terminal::Terminal;
+use harness::{Role, eventually, with_mugs};
 use serde_json::json;
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! The live ingress, asked by a tool that knows its document only.
 
-use crate::harness::{Caller, Site};
 use crate::schemas::assert_fits;
-use crate::tools;
-use redeemq::ingress::document::document;
+use harness::tools;
+use harness::{Caller, Site};
+use redeemq::ingress::routes::openapi;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -36,7 +36,7 @@ async fn contradictions(caller: &Caller, prefer: &str) -> Result<(), String> {
     command.args(["--config-file", &format!("{HERE}schemathesis.toml"), "--no-color", "run"]);
     command.args(["--header", &format!("Authorization: Bearer {}", caller.token)]);
     command.args(["--header", &format!("Prefer: {prefer}")]);
-    command.arg(format!("{}/openapi.json", caller.base)).current_dir(tools::folder());
+    command.arg(format!("{}/openapi.json", caller.base)).current_dir(harness::places::scratch());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joined");
     let output = output.expect("schemathesis runs");
     let said = [output.stdout, output.stderr].concat();
@@ -70,7 +70,7 @@ async fn the_documents_examples_are_granted_as_it_tells() {
     let process = site.serve().await;
     let caller = site.caller(&process, "acme").await;
     let document: Value = caller.get("/openapi.json").await.body;
-    assert_eq!(document, self::document());
+    assert_eq!(document, self::openapi());
     for path in ["goods", "goodsGroup", "goodsGroup/verify", "sponsor", "sponsorGroup"] {
         let path = format!("/Redeem/{path}");
         let about = &document["paths"][&path]["post"];
@@ -100,7 +100,7 @@ async fn a_token_is_given_as_the_document_tells() {
     let pair = json!({"api_key": created["api_key"], "api_secret": created["api_secret"]});
     let process = site.serve().await;
     let stranger = Caller::stranger(&process);
-    let document = document();
+    let document = openapi();
     for path in ["/Auth", "/Auth/renew"] {
         let answer = stranger.post(path, &pair).await;
         assert_eq!(answer.said(), (200, "0000"));

@@ -1,8 +1,8 @@
 //! Messages as they are seen on the wire, judged by the document.
 
-use crate::harness::{Bench, Caller, Reader, Request, Site};
 use crate::schemas::{assert_fits, assert_needs_every_field, faults};
-use crate::tools;
+use harness::tools;
+use harness::{Bench, Caller, Reader, Request, Site};
 use redeemq::broker;
 use redeemq::domain::operation::Operation;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn travelled(
 
 #[tokio::test]
 async fn requests_and_results_of_all_operations_and_refusals_are_as_the_document_tells() {
-    let document = broker::document::document();
+    let document = broker::asyncapi::document();
     let site = Site::with_clients().await;
     let pin = world(&site).await;
     let process = site.serve().await;
@@ -77,7 +77,7 @@ async fn requests_and_results_of_all_operations_and_refusals_are_as_the_document
 
 #[tokio::test]
 async fn repeats_and_notices_are_as_the_document_tells() {
-    let document = broker::document::document();
+    let document = broker::asyncapi::document();
     let site = Site::with_clients().await;
     world(&site).await;
     let _process = site.serve().await;
@@ -110,7 +110,7 @@ fn the_document_is_asyncapi() {
     let schema = std::fs::read_to_string(&path).expect("the schema of AsyncAPI 3.0");
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let mut document = broker::document::document();
+    let mut document = broker::asyncapi::document();
     let faults: Vec<String> = validator.iter_errors(&document).map(|f| f.to_string()).collect();
     assert!(faults.is_empty(), "{faults:?}");
     document["operations"]["take"]["action"] = json!("swallow");

@@ -1,6 +1,6 @@
 //! P4: answered. Every decision is published, and says whose answer it is.
 
-use crate::harness::{Bench, Request, mug, with_mugs};
+use harness::{Bench, Request, mug, with_mugs};
 use serde_json::json;
 
 const FIELDS: [&str; 10] = [

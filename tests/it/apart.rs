@@ -1,7 +1,7 @@
 //! P6: apart. Nothing of one client is visible to, or changeable by, another.
 
-use crate::harness::{Bench, Request, Site};
 use futures_util::future::join_all;
+use harness::{Bench, Request, Site};
 use serde_json::{Value, json};
 
 fn redeem(name: &str, of: &str) -> Value {
@@ -86,7 +86,7 @@ async fn a_sponsored_coupon_of_one_clients_player_looks_like_nobodys_to_another(
     let path = "/Redeem/goodsGroup/verify";
     acme.decide("/Redeem/sponsorGroup", &redeem("group", "clips")).await;
 
-    let told = async |caller: &crate::harness::Caller, code: &str| {
+    let told = async |caller: &harness::Caller, code: &str| {
         let answer = caller.decide(path, &verify("clips", code, &pin)).await;
         (answer.code().to_owned(), answer.message().to_owned(), answer.body["response"].clone())
     };

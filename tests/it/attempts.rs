@@ -1,7 +1,7 @@
 //! P1: nothing lost. A message that fails again and again is looked up in the ledger, and put aside
 //! only if it is undecided.
 
-use crate::harness::{Bench, MUG, Request, Role, Site, eventually, mug};
+use harness::{Bench, MUG, Request, Role, Site, eventually, mug};
 
 /// A site without a worker, with a job that was delivered that often without success.
 async fn failed(times: usize) -> (Site, Bench, Request) {

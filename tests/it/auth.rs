@@ -1,8 +1,8 @@
 //! `/Auth` and `/Auth/renew`: an api key and its secret for a token, and whom a token lets in.
 
-use crate::harness::{Answer, Caller, Process, Role, SECRET, Site, eventually, instant};
 use crate::http::operations;
 use crate::refusals::{assert_nothing_was_published, front_door};
+use harness::{Answer, Caller, Process, Role, SECRET, Site, eventually, instant};
 use redeemq::domain::id::ClientId;
 use redeemq::secrets::Secrets;
 use reqwest::Method;

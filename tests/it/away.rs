@@ -1,6 +1,6 @@
 //! P7: degrades honestly, for as long as it takes: a minute without the database under load.
 
-use crate::harness::{Bench, Caller, MUG, Process, Proxy, Reader, Role, Site, Tally, instant};
+use harness::{Bench, Caller, MUG, Process, Proxy, Reader, Role, Site, Tally, instant};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;

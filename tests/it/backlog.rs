@@ -1,7 +1,7 @@
 //! A long queue in front of a worker whose line breaks again and again. The broker charges each break to
 //! all that it had only sent ahead, and nothing shall die of that untried.
 
-use crate::harness::{Bench, Proxy, Request, Role, Tally, eventually, mug, with_mugs};
+use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug, with_mugs};
 use std::time::Duration;
 
 const JOBS: usize = 300;

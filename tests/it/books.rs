@@ -1,7 +1,7 @@
 //! P5: the books balance. After any mix of work and imports, every counter is what ledger and
 //! imports add up to; and where it is not, the audit says so.
 
-use crate::harness::{Bench, Request, Role, Site, Tally, eventually};
+use harness::{Bench, Request, Role, Site, Tally, eventually};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor as _};
 

@@ -1,7 +1,7 @@
 //! What a batch costs the database, counted: statements, round trips and rows written. None of it may
 //! grow with the number of jobs but the rows that the jobs are about.
 
-use crate::harness::{Bench, Counter, Process, Request, Role, Site, Tally, eventually};
+use harness::{Bench, Counter, Process, Request, Role, Site, Tally, eventually};
 use serde_json::json;
 
 const JOBS: usize = 300;

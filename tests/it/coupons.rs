@@ -1,6 +1,6 @@
 //! Verification at a merchant's till: a coupon is good once, for its holder's client, in its time.
 
-use crate::harness::{Bench, Caller, Request, Role, Site, instant};
+use harness::{Bench, Caller, Request, Role, Site, instant};
 use redeemq::wire::{now, rfc3339};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};

@@ -1,7 +1,7 @@
 //! Many callers at a time: as many as there are places, and the others are told so at once.
 
-use crate::harness::{Answer, Bench, Caller, Process, Raw, Role, Site, eventually};
 use futures_util::future::join_all;
+use harness::{Answer, Bench, Caller, Process, Raw, Role, Site, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! `redeemq dead`: what could not become a decision can be looked at, tried again, or dropped.
 
-use crate::harness::{Bench, MUG, Process, Reader, Request, Site, eventually, mug};
-use redeemq::broker::{self, dead::DeadQueue};
+use harness::{Bench, MUG, Process, Reader, Request, Site, eventually, mug};
+use redeemq::broker::{self, consume::dead_queue::DeadQueue};
 use serde_json::{Value, json};
 
 /// A site with mugs, a running worker, and a reader of all results.

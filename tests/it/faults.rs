@@ -1,7 +1,7 @@
 //! P7: degrades honestly. A fault of the database itself, whatever it is, pauses the worker and says
 //! so; no job is charged, split off or put aside for it, and all are decided soon after it is mended.
 
-use crate::harness::{Bench, MUG, Request, Role, Site, Tally, eventually, instant};
+use harness::{Bench, MUG, Request, Role, Site, Tally, eventually, instant};
 use serde_json::json;
 use std::time::Duration;
 use time::OffsetDateTime;

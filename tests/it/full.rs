@@ -1,6 +1,6 @@
 //! P6: apart. A reader who doesn't empty his queue harms nobody but himself.
 
-use crate::harness::{Bench, Reader, Request, Role, eventually, mug, with_mugs};
+use harness::{Bench, Reader, Request, Role, eventually, mug, with_mugs};
 use lapin::types::AMQPValue;
 use std::time::{Duration, Instant};
 

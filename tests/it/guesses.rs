@@ -1,7 +1,7 @@
 //! Guessing at api secrets: bounded before the work is done, and never to the owner's harm.
 
-use crate::harness::{Answer, Caller, Process, Role, Site, eventually};
 use futures_util::future::join_all;
+use harness::{Answer, Caller, Process, Role, Site, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Instant;

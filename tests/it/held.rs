@@ -1,7 +1,7 @@
 //! P6 and P7 in time: a row that somebody else's session holds keeps those waiting who need it, and
 //! nobody else; a batch that is too big for its time gets smaller.
 
-use crate::harness::{Bench, Process, Reader, Request, Role, Site, Tally, eventually};
+use harness::{Bench, Process, Reader, Request, Role, Site, Tally, eventually};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres, Transaction};
 use std::time::{Duration, Instant};

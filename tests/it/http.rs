@@ -1,6 +1,6 @@
 //! The front door: what it takes, in which shapes, and what a caller gets for it.
 
-use crate::harness::{Answer, Bench, Caller, Role, Site};
+use harness::{Answer, Bench, Caller, Role, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 

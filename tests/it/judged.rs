@@ -1,6 +1,6 @@
 //! When a job is judged, and as whose: at the time of acceptance, however late it is decided.
 
-use crate::harness::{Bench, Request, Role, Site};
+use harness::{Bench, Request, Role, Site};
 use redeemq::wire::{now, rfc3339};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};

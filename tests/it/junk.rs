@@ -1,7 +1,7 @@
 //! P1: nothing lost. Whatever arrives is decided, or lies in the dead queue with the reason; and
 //! the worker goes on.
 
-use crate::harness::{Bench, MUG, Request, Site, eventually, mug, site::management};
+use harness::{Bench, MUG, Request, Site, eventually, mug, site::management};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! P1: nothing lost. A job that ends the process each time it is tried ends in the dead queue, and
 //! takes no neighbour along, however often operators start the workers again.
 
-use crate::harness::{Bench, Process, Request, Role, Site, Tally, eventually, mug};
-use crate::harness::{MUG, instant};
+use harness::{Bench, Process, Request, Role, Site, Tally, eventually, mug};
+use harness::{MUG, instant};
 use serde_json::json;
 
 fn of_player(player: &str) -> Request {

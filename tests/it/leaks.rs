@@ -1,8 +1,8 @@
 //! Secrets stay secret: every test searches what its processes print (see `harness::leaks`); here is
 //! what is printed when things are typed wrong, and that the search finds what it should.
 
-use crate::harness::rights::{PASSWORD, as_user};
-use crate::harness::{Bench, Request, Site, eventually, leaks, mug};
+use harness::rights::{PASSWORD, as_user};
+use harness::{Bench, Request, Site, eventually, leaks, mug};
 use redeemq::domain::id::{ClientId, Id};
 use redeemq::domain::operation::Operation;
 use redeemq::domain::outcome::GrantedCode;

@@ -3,8 +3,8 @@
 mod books;
 mod broker;
 
-use crate::harness::rights::{self, PASSWORD, as_user};
-use crate::harness::{Bench, Caller, Process, Request, Role, Site, eventually};
+use harness::rights::{self, PASSWORD, as_user};
+use harness::{Bench, Caller, Process, Request, Role, Site, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Executor as _;

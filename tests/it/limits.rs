@@ -1,7 +1,7 @@
 //! How often one client, or one network, may ask: where the operator says so.
 
-use crate::harness::{Answer, Bench, Caller, Process, Role, Site, eventually};
 use futures_util::future::join_all;
+use harness::{Answer, Bench, Caller, Process, Role, Site, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Instant;

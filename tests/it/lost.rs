@@ -1,8 +1,8 @@
 //! P1 and P4: nothing lost, all answered. Workers stop or die in the midst of their work, and their
 //! jobs are answered all the same.
 
-use crate::harness::site::management;
-use crate::harness::{Bench, Process, Proxy, Request, Role, Site, Tally, eventually};
+use harness::site::management;
+use harness::{Bench, Process, Proxy, Request, Role, Site, Tally, eventually};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{Executor as _, Postgres, Transaction};

@@ -3,9 +3,7 @@
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
-#[allow(dead_code, unused_imports, reason = "what other targets need of it")]
-mod harness;
-
+mod admin;
 mod answered;
 mod apart;
 mod attempts;
@@ -41,7 +39,6 @@ mod panics;
 mod pins;
 mod plans;
 mod poison;
-mod readme;
 mod refusals;
 mod rotation;
 mod schema;

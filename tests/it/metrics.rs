@@ -3,7 +3,7 @@
 mod stock;
 mod table;
 
-use crate::harness::{Bench, Process, Request, Role, eventually, mug, with_mugs};
+use harness::{Bench, Process, Request, Role, eventually, mug, with_mugs};
 
 const SOON: (&str, &str) = ("REDEEMQ_LOOK_EVERY_SECONDS", "1");
 

@@ -1,8 +1,8 @@
 //! P2: never twice. However often a job comes, its effect happens at most once, and every answer
 //! is the same.
 
-use crate::harness::{Bench, Request, Role, Site, eventually};
 use futures_util::future::join_all;
+use harness::{Bench, Request, Role, Site, eventually};
 use serde_json::json;
 use sqlx::Executor as _;
 

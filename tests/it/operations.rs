@@ -1,6 +1,6 @@
 //! The redeem operations end to end: what is granted, what it costs, and why it is refused.
 
-use crate::harness::{Answer, Caller, Site};
+use harness::{Answer, Caller, Site};
 use serde_json::{Value, json};
 
 fn redeem(name: &str, of: &str, player: &str, amount: i64) -> Value {

@@ -1,8 +1,8 @@
 //! P7: degrades honestly. Database away: jobs are accepted and wait. Broker away or full: 503 with
 //! Retry-After, never a false 202.
 
-use crate::harness::{Answer, Bench, Caller, Proxy, Role, Site, eventually};
 use futures_util::future::join_all;
+use harness::{Answer, Bench, Caller, Proxy, Role, Site, eventually};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! P3: never over. However many workers, twins and deaths: exactly what there is, is granted, and
 //! the database itself would refuse more.
 
-use crate::harness::{Bench, Request, Role, Site, Tally};
+use harness::{Bench, Request, Role, Site, Tally};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor as _};
 use std::collections::{HashMap, HashSet};

@@ -1,8 +1,8 @@
 //! A fault of our own outside of a job's decision: it is told, nobody is left without an answer, and what
 //! has lost a part of itself does not go on as if it were whole.
 
-use crate::harness::{Bench, Role, mug, with_mugs};
 use crate::outages;
+use harness::{Bench, Role, mug, with_mugs};
 
 const AT_THE_FIRST_WINDOW: (&str, &str) = ("REDEEMQ_CRASH", "after_publish:panic");
 
@@ -17,7 +17,7 @@ async fn an_ingress_whose_publisher_panics_answers_and_ends() {
     assert_eq!(answer.body["response"]["accepted"], "unknown");
     let (status, log) = process.ended().await;
     assert_eq!(status.code(), Some(2), "whoever keeps it running shall start another");
-    assert!(log.contains("a part of the ingress panicked"), "{log}");
+    assert!(log.contains("an ingress task panicked"), "{log}");
     site.close().await;
 }
 

@@ -1,7 +1,7 @@
 //! Guessing at PINs: 5 wrong ones a coupon and 50 a group, however they are sent.
 
-use crate::harness::{Answer, Bench, Caller, Proxy, Request, Role, Site, Tally};
 use futures_util::future::join_all;
+use harness::{Answer, Bench, Caller, Proxy, Request, Role, Site, Tally};
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 
@@ -132,7 +132,7 @@ async fn a_wrong_pin_that_was_counted_and_is_delivered_again_is_not_counted_agai
     site.until_waiting(1).await;
     line.freeze();
     holder.rollback().await.expect("let go");
-    crate::harness::eventually("it is counted", async || {
+    harness::eventually("it is counted", async || {
         site.number("select count(*) from pin_failure").await == 4
     })
     .await;

@@ -1,6 +1,6 @@
 //! However large the books grow, a job reads the rows that it is about, and no others.
 
-use crate::harness::{Bench, Request, Role, Site, Tally, eventually};
+use harness::{Bench, Request, Role, Site, Tally, eventually};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor as _};
 

@@ -1,7 +1,7 @@
 //! P1: nothing lost. A job whose own data makes the database fail ends in the dead queue, alone; a
 //! fault of the database itself empties no queue.
 
-use crate::harness::{Bench, MUG, Process, Reader, Request, Role, Site, Tally, eventually};
+use harness::{Bench, MUG, Process, Reader, Request, Role, Site, Tally, eventually};
 use serde_json::json;
 
 fn mug(player: usize) -> Request {

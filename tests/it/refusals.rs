@@ -1,7 +1,7 @@
 //! What the front door refuses before anything is published: which status, which code, which names.
 
-use crate::harness::{Bench, Caller, Process, Role, Site};
 use crate::http::operations;
+use harness::{Bench, Caller, Process, Role, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! P2 and P4 across a rotation of secrets: what was given before goes on working, and a key stays
 //! the key of one job.
 
-use crate::harness::{Caller, Process, Role, SECRET, Site};
+use harness::{Caller, Process, Role, SECRET, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! A database that grew with the migrations, data in it, is the same as a fresh one.
 
-use crate::harness::Site;
+use harness::Site;
 use redeemq::store::MIGRATIONS;
 use sqlx::Executor as _;
 

@@ -1,6 +1,6 @@
 //! P7 where nobody says anything: a line that swallows everything is worse than a server that is down.
 
-use crate::harness::{Bench, Caller, Proxy, Role, Site, eventually};
+use harness::{Bench, Caller, Proxy, Role, Site, eventually};
 
 use crate::outages::{MUG, SOON, assert_done, assert_unavailable, auth, mug};
 use futures_util::future::join_all;
@@ -101,7 +101,7 @@ async fn batches_that_are_lost_without_a_word_again_and_again_leave_the_worker_i
     for _ in 0..5 {
         let mut holder = site.store.begin().await.expect("a transaction");
         sqlx::query("select from goods for update").execute(&mut *holder).await.expect("held");
-        let request = crate::harness::mug("acme");
+        let request = harness::mug("acme");
         bench.publish(&request).await;
         site.until_waiting(1).await;
         line.freeze();

@@ -1,7 +1,7 @@
 //! A flood is decided by the batch, a lone job at once. Counted rather than timed where that says
 //! the same: these are debug builds on a machine with other work.
 
-use crate::harness::{Bench, Request, Role, Site, Tally, eventually};
+use harness::{Bench, Request, Role, Site, Tally, eventually};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

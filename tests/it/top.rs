@@ -1,12 +1,10 @@
 //! `redeemq top`, as somebody sees it who sits before it.
 
-mod terminal;
-
-use crate::harness::{Bench, Caller, Process, Proxy, Request, Role, Site, eventually};
+use harness::terminal::Terminal;
+use harness::{Bench, Caller, Process, Proxy, Request, Role, Site, eventually};
 use lapin::types::AMQPValue;
 use serde_json::{Value, json};
 use std::time::Duration;
-use terminal::Terminal;
 use tokio::task::JoinHandle;
 
 /// As tmux writes it.

@@ -1,10 +1,9 @@
 //! Traces, as a collector gets them.
 
-mod collector;
 mod faults;
 
-use crate::harness::{Bench, Process, Request, Role, Site, eventually, leaks, mug, with_mugs};
-use collector::{Collector, Span};
+use harness::collector::{Collector, Span};
+use harness::{Bench, Process, Request, Role, Site, eventually, leaks, mug, with_mugs};
 use lapin::types::{AMQPValue, FieldTable};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! What became of a job: waiting for it, and asking later.
 
-use crate::harness::{Bench, Caller, Request, Role, Site, instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use harness::{Bench, Caller, Request, Role, Site, instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

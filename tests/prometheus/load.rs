@@ -1,7 +1,7 @@
 //! An ingress, a worker, and a campaign that keeps them busy.
 
-use crate::harness::{Bench, Caller, Process, Request, Role, Site};
 use crate::server::Prometheus;
+use harness::{Bench, Caller, Process, Request, Role, Site};
 use lapin::types::AMQPValue;
 use serde_json::json;
 use std::sync::Arc;

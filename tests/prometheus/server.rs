@@ -1,7 +1,7 @@
 //! Debian's Prometheus as a private process, with the configuration of `deploy/prometheus` but for the
 //! addresses, and with seconds for minutes.
 
-use crate::harness::{Process, eventually};
+use harness::{Process, eventually};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write as _;

@@ -1,9 +1,9 @@
 //! P1 under arbitrary messages: each is decided or dead, exactly once, and the worker takes no harm.
 
 use crate::amqp_case::{Case, Fate};
-use crate::harness::{Bench, MUG, Process, Role, Site, eventually, mug};
 use crate::plan::{Plan, assert_unharmed};
 use futures_util::future::try_join_all;
+use harness::{Bench, MUG, Process, Role, Site, eventually, mug};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::AMQPValue;
 use lapin::{Channel, Connection, ConnectionProperties};

@@ -1,6 +1,6 @@
 //! The bounds of the contract, each from both sides, over HTTP.
 
-use crate::harness::{Answer, Caller, Process, Role, Site};
+use harness::{Answer, Caller, Process, Role, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The bounds of the headers, each from both sides.
 
 use crate::edges::front_door;
-use crate::harness::{Bench, MUG, Site};
+use harness::{Bench, MUG, Site};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;

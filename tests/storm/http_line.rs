@@ -1,6 +1,6 @@
 //! A line to the front door over which anything can be sent, HTTP or not, many requests at once.
 
-use crate::harness::PATIENCE;
+use harness::PATIENCE;
 use serde_json::Value;
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,10 +1,10 @@
 //! P1 and P7 under arbitrary requests: each is answered by the contract, in time; and what was
 //! accepted, and nothing else, is decided.
 
-use crate::harness::{self, Bench, MUG, Process, Role, Site, eventually};
 use crate::http_case::{Caller, Case, Shape};
 use crate::http_line::{Line, Reply};
 use crate::plan::{Plan, assert_unharmed};
+use harness::{self, Bench, MUG, Process, Role, Site, eventually};
 use redeemq::domain::job::JobId;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,10 +12,6 @@
     reason = "a storm tells what came of it, and shows a case that is replayed"
 )]
 
-#[allow(dead_code, unused_imports, reason = "shared with tests/it, which uses all of it")]
-#[path = "../it/harness/mod.rs"]
-mod harness;
-
 mod amqp_case;
 mod amqp_properties;
 mod amqp_storm;

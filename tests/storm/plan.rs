@@ -1,6 +1,6 @@
 //! Which cases a storm has, and what the processes must have to show for it.
 
-use crate::harness::Process;
+use harness::Process;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Just enough AMQP 0-9-1 to publish what client libraries refuse to make: texts that are no UTF-8.
 //! Publishers in languages whose strings are bytes send them without a thought.
 
-use crate::harness::PATIENCE;
+use harness::PATIENCE;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! Single messages that stopped a worker, or took their neighbours along. Each was found by a storm
 //! or on the way to one.
 
-use crate::harness::{Bench, Process, Request, Role, Site, eventually, mug, with_mugs};
 use crate::raw_amqp::{RawProperties, RawPublisher};
+use harness::{Bench, Process, Request, Role, Site, eventually, mug, with_mugs};
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ async fn a_message_that_no_client_can_read_is_put_aside_and_takes_no_neighbour_a
     drop(holder);
     let worker = site.start(Role::Worker, &[]).await;
 
-    let mut tally = crate::harness::Tally::of(&neighbours);
+    let mut tally = harness::Tally::of(&neighbours);
     tally.read(&mut results, 0).await;
     assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
     assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0, "no neighbour is dead");
@@ -184,7 +184,7 @@ async fn in_a_lane_it_takes_no_neighbour_along_either() {
     bench.publish_all(after).await;
 
     let worker = site.start(Role::Worker, &[]).await;
-    let mut tally = crate::harness::Tally::of(&neighbours);
+    let mut tally = harness::Tally::of(&neighbours);
     tally.read(&mut results, 0).await;
     assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
     assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0, "no neighbour is dead");

@@ -2,9 +2,9 @@
 
 use super::finding::Examination;
 use super::options::Settings;
-use crate::broker::lanes;
-use crate::broker::probe::{self, Heard};
+use crate::broker::inspect::probe::{self, ProbeResult};
 use crate::broker::topology::EXCHANGES;
+use crate::broker::topology::lanes;
 use crate::broker::{Connection, Result};
 
 /// Looks at all of them; what a process declares when it starts may be missing.
@@ -29,19 +29,19 @@ pub(super) async fn examine(
     Ok(())
 }
 
-fn judge(examined: &mut Examination, kind: &str, name: &str, heard: Heard, mend: &str) {
+fn judge(examined: &mut Examination, kind: &str, name: &str, heard: ProbeResult, mend: &str) {
     match heard {
-        Heard::Fine => {}
-        Heard::Missing => {
+        ProbeResult::Fine => {}
+        ProbeResult::Missing => {
             let what = format!("{kind} {name} is missing");
             let remedy = "Start a worker, or start it again: it declares what is missing. Until then publishers can be refused";
             examined.warning(what, remedy);
         }
-        Heard::Forbidden => {
+        ProbeResult::Forbidden => {
             let what = format!("whether {kind} {name} is as wanted");
             examined.not_checked(what, "only a user that may configure it is told");
         }
-        Heard::Refused(words) => {
+        ProbeResult::Refused(words) => {
             let words = words.trim_start_matches("PRECONDITION_FAILED - ");
             let what = format!("{kind} {name} is there, but not as wanted: {words}{}", risk(words));
             let or = if words.contains("x-max-length-bytes") {

@@ -1,8 +1,8 @@
 //! Bindings: what fills each queue. Only the management API tells.
 
 use super::finding::Examination;
-use crate::broker::lanes::{self, LANES};
-use crate::broker::management::Management;
+use crate::broker::inspect::management::Management;
+use crate::broker::topology::lanes::{self, LANES};
 use crate::broker::topology::{Queue, REQUESTS};
 use crate::broker::{Connection, Result};
 

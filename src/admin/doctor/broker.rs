@@ -4,10 +4,12 @@ use super::finding::{Examination, Server};
 use super::lines::Lines;
 use super::options::Settings;
 use super::{arguments, bindings, policies, rights, version};
-use crate::broker::greeting::greeting;
-use crate::broker::management::Management;
+use crate::broker::connection::preflight::server_properties;
+use crate::broker::inspect::management::Management;
+use crate::broker::inspect::probe;
 use crate::broker::topology::DEAD;
-use crate::broker::{Connection, Result, lanes, probe};
+use crate::broker::topology::lanes;
+use crate::broker::{Connection, Result};
 use secrecy::SecretString;
 
 /// Results get as large as this: 10,000 codes granted to one job.
@@ -50,7 +52,7 @@ async fn all(examined: &mut Examination, settings: &Settings) -> Result<()> {
 
 /// None when what answers won't do anyway.
 async fn open(examined: &mut Examination, settings: &Settings) -> Result<Option<Lines>> {
-    version::judge(examined, &greeting(&settings.amqp_url).await?);
+    version::judge(examined, &server_properties(&settings.amqp_url).await?);
     if examined.is_fatal() {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! Two connections to the broker: during an alarm it does not listen to who publishes.
 
-use crate::broker::probe::{self, Right};
+use crate::broker::inspect::probe::{self, Right};
 use crate::broker::{self, Connection, Result};
 use secrecy::SecretString;
 

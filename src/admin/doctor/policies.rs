@@ -3,9 +3,10 @@
 
 use super::finding::Examination;
 use super::options::Settings;
-use crate::broker::management::{Management, RealQueue};
+use crate::broker::inspect::management::{Management, RealQueue};
+use crate::broker::topology::lanes;
 use crate::broker::topology::{ATTEMPTS_MAX, Argument, BROKER_ATTEMPTS_MAX, DEAD, Queue};
-use crate::broker::{Connection, Result, lanes};
+use crate::broker::{Connection, Result};
 use serde_json::{Map, Value};
 
 /// Consumers that are slower lose their deliveries. Workers hold none longer than an outage of the

@@ -4,8 +4,8 @@ use super::finding::Examination;
 use super::lines::Lines;
 use super::options::Settings;
 use crate::broker::Result;
-use crate::broker::management::Management;
-use crate::broker::probe::Right;
+use crate::broker::inspect::management::Management;
+use crate::broker::inspect::probe::Right;
 use uuid::Uuid;
 
 /// What lets a user change more than queues of its vhost.

@@ -1,6 +1,6 @@
 //! What a process has to be able to do, by its role.
 
-use crate::broker::probe::Right::{self, Configure, Read, Write};
+use crate::broker::inspect::probe::Right::{self, Configure, Read, Write};
 use crate::broker::topology::{DEAD, REQUESTS, RESULTS, SPARE};
 use clap::ValueEnum;
 

@@ -1,7 +1,7 @@
 //! Who the broker is, and what its version counts as an attempt.
 
 use super::finding::Examination;
-use crate::broker::greeting::Greeting;
+use crate::broker::connection::server_properties::ServerProperties;
 
 /// Dead-lettering at least once begins here.
 const OLDEST: (u32, u32) = (3, 10);
@@ -10,8 +10,8 @@ const COUNTS_LESS: (u32, u32) = (4, 3);
 /// No version of this line is known.
 const UNKNOWN: (u32, u32) = (5, 0);
 
-pub(super) fn judge(examined: &mut Examination, greeting: &Greeting) {
-    let Greeting { product, version } = greeting;
+pub(super) fn judge(examined: &mut Examination, greeting: &ServerProperties) {
+    let ServerProperties { product, version } = greeting;
     if product != "RabbitMQ" {
         let what = format!("the broker is {product} {version}, not RabbitMQ");
         let remedy = "Use RabbitMQ 3.10 or newer: the promises rest on its quorum queues";
@@ -53,7 +53,7 @@ mod tests {
     fn judged(product: &str, version: &str) -> (Severity, String) {
         let mut examined = Examination::of(Server::Broker);
         let (product, version) = (product.to_owned(), version.to_owned());
-        judge(&mut examined, &Greeting { product, version });
+        judge(&mut examined, &ServerProperties { product, version });
         let finding = examined.findings.pop().expect("a finding");
         (finding.severity, finding.to_string())
     }

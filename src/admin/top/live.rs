@@ -3,7 +3,7 @@
 use super::draw::draw;
 use super::sampler::Sampler;
 use super::view::Seen;
-use crate::crash::{Point, point};
+use crate::failpoint::{self, Point};
 use anyhow::Context as _;
 use futures_util::future::poll_immediate;
 use ratatui::DefaultTerminal;
@@ -42,7 +42,7 @@ pub(super) async fn run(
     let mut seen = Seen::default();
     loop {
         screen.draw(&mut seen, colours)?;
-        point(Point::OnScreen);
+        failpoint::hit(Point::OnScreen);
         tokio::select! {
             Some(look) = looks.recv() => seen.note(look),
             event = keys.recv() => match event {

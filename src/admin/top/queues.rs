@@ -3,7 +3,7 @@
 use super::sample::Sample;
 use super::words;
 use crate::broker::BrokerError;
-use crate::broker::depths::{Depth, Depths};
+use crate::broker::inspect::depths::{Depth, Depths};
 use crate::broker::topology::DEAD;
 use crate::retry::Pauses;
 use secrecy::SecretString;

@@ -1,7 +1,7 @@
 //! What all endpoints and the broker said at one time, and how much counters grew between two times.
 
 use super::page::{Labels, Page};
-use crate::broker::depths::Depth;
+use crate::broker::inspect::depths::Depth;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;

@@ -45,9 +45,9 @@ pub enum Verdict {
     /// Decided just now; to be stored.
     Decided(Outcome),
     /// Decided before: the same bytes again.
-    Again(Earlier),
+    Replay(Earlier),
     /// Its id came before with other content: 3001, for ever.
-    Reused(Earlier),
+    KeyConflict(Earlier),
 }
 
 /// Decides the jobs of one batch. `state` runs along; what has to be written comes back.
@@ -74,7 +74,7 @@ pub fn decide(jobs: &[Job], state: &mut State, rules: &Rules) -> (Vec<Verdict>, 
 }
 
 fn repeat(content: Content, of_first: Content, earlier: Earlier) -> Verdict {
-    if content == of_first { Verdict::Again(earlier) } else { Verdict::Reused(earlier) }
+    if content == of_first { Verdict::Replay(earlier) } else { Verdict::KeyConflict(earlier) }
 }
 
 fn decide_one(job: &Job, state: &mut State, rules: &Rules, changes: &mut Changes) -> Outcome {

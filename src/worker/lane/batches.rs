@@ -1,12 +1,13 @@
 //! What a lane does with a batch, and with each of its jobs afterwards.
 
-use super::{Lane, signs};
 use crate::broker::Result;
-use crate::broker::publisher::Pressure;
-use crate::worker::batch::{Asks, Item};
-use crate::worker::parcel::Parcel;
-use crate::worker::process::{self, Processed};
-use crate::worker::undertaker::LastWord;
+use crate::broker::publish::publisher::BlockedStatus;
+use crate::worker::batch::delivery::{Delivery, Payload};
+use crate::worker::batch::process::{self, Processed};
+use crate::worker::lane::Lane;
+use crate::worker::metrics::lane::record_parked;
+use crate::worker::publish::pending_result::PendingResult;
+use crate::worker::redelivery::dead_letterer::OverLimitOutcome;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -19,32 +20,34 @@ impl Lane {
     /// One batch: decide what can be decided, and hand on what has to be published.
     pub(super) async fn process(
         &mut self,
-        batch: Vec<Item>,
+        batch: Vec<Delivery>,
         stop: &CancellationToken,
     ) -> Result<()> {
         let aside = self.aside();
-        self.context.hand.holds(batch.iter().filter_map(Item::accepted_at).chain(aside));
+        self.context.hand.holds(batch.iter().filter_map(Delivery::accepted_at).chain(aside));
         if !self.unblocked(stop).await {
             self.given_up.extend(batch);
             return Ok(());
         }
-        self.undertaker.hopes_anew();
-        let mut parcels = Vec::with_capacity(batch.len());
-        let mut items = Vec::new();
-        for item in batch {
-            let Some(item) = self.waiting.admit(item) else { continue };
-            match &item.asks {
-                Asks::Job(_) => items.push(item),
-                Asks::Overdue(_) => match self.undertaker.last_word(item).await {
-                    Ok(LastWord::Settled(parcel)) => parcels.extend(parcel),
-                    Ok(LastWord::NotYet(item)) => items.push(item),
-                    Err(item) => self.suspects.wait(item),
-                },
-                Asks::Nothing(undecodable) => {
+        self.dead_letterer.hopes_anew();
+        let mut results = Vec::with_capacity(batch.len());
+        let mut deliveries = Vec::new();
+        for delivery in batch {
+            let Some(delivery) = self.waiting.admit(delivery) else { continue };
+            match &delivery.payload {
+                Payload::Job(_) => deliveries.push(delivery),
+                Payload::OverLimit(_) => {
+                    match self.dead_letterer.over_limit_outcome(delivery).await {
+                        Ok(OverLimitOutcome::Settled(result)) => results.extend(result),
+                        Ok(OverLimitOutcome::NotYet(delivery)) => deliveries.push(delivery),
+                        Err(delivery) => self.suspects.wait(delivery),
+                    }
+                }
+                Payload::Malformed(undecodable) => {
                     let reason = undecodable.reason.clone();
-                    match self.undertaker.bury(item, "undecodable", &reason).await {
-                        Ok(parcel) => parcels.push(parcel),
-                        Err(item) => self.suspects.wait(item),
+                    match self.dead_letterer.dead_letter(delivery, "undecodable", &reason).await {
+                        Ok(result) => results.push(result),
+                        Err(delivery) => self.suspects.wait(delivery),
                     }
                 }
             }
@@ -53,9 +56,9 @@ impl Lane {
         let lane = self.context.source.label();
         let busy = metrics::gauge!("redeemq_lane_busy", "lane" => lane);
         busy.set(1.0);
-        let outcomes = process::process(&self.context, &items, proof, stop).await;
+        let outcomes = process::process(&self.context, &deliveries, proof, stop).await;
         busy.set(0.0);
-        self.hand_on(items.into_iter().zip(outcomes).collect(), parcels).await;
+        self.hand_on(deliveries.into_iter().zip(outcomes).collect(), results).await;
         Ok(())
     }
 
@@ -94,42 +97,42 @@ impl Lane {
     /// Each job where its outcome leads it; answers and dead letters to the publisher.
     pub(super) async fn hand_on(
         &mut self,
-        outcomes: Vec<(Item, Processed)>,
-        mut parcels: Vec<Parcel>,
+        outcomes: Vec<(Delivery, Processed)>,
+        mut results: Vec<PendingResult>,
     ) {
-        for (item, outcome) in outcomes {
+        for (delivery, outcome) in outcomes {
             match outcome {
                 Processed::Answered(answer) => {
                     self.suspects.proof |= answer.is_effective;
-                    if item.received.attempts == 0 {
+                    if delivery.received.delivery_count == 0 {
                         self.ahead.goes_well();
                     }
-                    parcels.extend(item.result(&self.context.traces, &answer));
+                    results.extend(PendingResult::of(&delivery, &self.context.traces, &answer));
                 }
                 Processed::Poison(error) => {
-                    match self.undertaker.bury_poisoned(item, &error).await {
-                        Ok(parcel) => parcels.push(parcel),
-                        Err(item) => self.suspects.wait(item),
+                    match self.dead_letterer.dead_letter_poisoned(delivery, &error).await {
+                        Ok(result) => results.push(result),
+                        Err(delivery) => self.suspects.wait(delivery),
                     }
                 }
                 Processed::Suspect(error) => {
                     tracing::error!(%error, "a job fails, and no other commits: it waits for proof");
-                    self.suspects.add(item);
+                    self.suspects.add(delivery);
                 }
-                Processed::Waits(held) => self.waiting.hold(item, &held),
+                Processed::Waits(held) => self.waiting.hold(delivery, &held),
                 Processed::Abandoned => {}
             }
         }
-        signs::tell_aside(&self.context, self.waiting.len(), self.suspects.len());
+        record_parked(&self.context, self.waiting.len(), self.suspects.len());
         self.context.hand.holds(self.aside());
-        if !parcels.is_empty() && self.sender.send(parcels).await.is_err() {
+        if !results.is_empty() && self.sender.send(results).await.is_err() {
             tracing::debug!("the publisher has ended; its error ends the session");
         }
     }
 }
 
 /// Waits for an alarm.
-pub(super) async fn blocked(pressure: &Pressure) {
+pub(super) async fn blocked(pressure: &BlockedStatus) {
     loop {
         tokio::time::sleep(BLOCKED_CHECK).await;
         if pressure.is_blocked() {

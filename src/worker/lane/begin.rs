@@ -2,11 +2,11 @@
 //! sent, tried or not. What came before goes alone, which takes its time; sent by the hundred, those
 //! at the end would be charged again with each fault and never be tried.
 
-use super::{GOES_WELL_AFTER, IDLE, Lane, Start, tell_consuming};
-use crate::broker::consumer::Received;
-use crate::broker::lanes::Source;
+use crate::broker::consume::received::Received;
+use crate::broker::topology::lanes::Source;
 use crate::broker::{BrokerError, Result};
-use crate::worker::batch::Item;
+use crate::worker::batch::delivery::Delivery;
+use crate::worker::lane::{GOES_WELL_AFTER, IDLE, Lane, Start, record_consuming};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -19,14 +19,14 @@ const AHEAD_AT_FIRST: u16 = 50;
 const LANE_ATTEMPTS: i64 = 5;
 
 /// What a session is sent ahead.
-pub(super) struct Ahead {
+pub(super) struct Prefetch {
     /// Deliveries to one consumer, once it goes well.
     full: u16,
     /// Until when they are fewer.
     careful_until: Option<Instant>,
 }
 
-impl Ahead {
+impl Prefetch {
     /// As many, from the beginning.
     pub(super) fn of(full: u16) -> Self {
         Self { full, careful_until: None }
@@ -66,18 +66,18 @@ impl Lane {
     pub(super) async fn begin(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
         match self.context.source {
             Source::Common => {
-                tell_consuming(&self.context, true);
+                record_consuming(&self.context, true);
                 self.take_firsts(start, stop).await?;
                 self.consumer.consume(self.ahead.now()).await?;
             }
             Source::Lane(_) if start == Start::OneByOne => self.take_singly(stop).await?,
             Source::Lane(_) => {
                 self.consumer.consume(self.ahead.now()).await?;
-                tell_consuming(&self.context, true);
+                record_consuming(&self.context, true);
                 return self.look_twice(stop).await;
             }
         }
-        tell_consuming(&self.context, true);
+        record_consuming(&self.context, true);
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Lane {
         let mut head = Head::Empty;
         for queue in self.consumer.queues().to_vec() {
             let Some(received) = self.consumer.first(&queue).await? else { continue };
-            head = head.max(if received.attempts > 0 { Head::Repeated } else { Head::Fresh });
+            head = head.max(if received.delivery_count > 0 { Head::Repeated } else { Head::Fresh });
             self.take_alone(received, stop).await?;
         }
         Ok(head)
@@ -120,7 +120,7 @@ impl Lane {
     /// One delivery, all the way to its settlement, unless it has to wait for something else.
     async fn take_alone(&mut self, received: Received, stop: &CancellationToken) -> Result<()> {
         let settler = self.consumer.settler();
-        self.process(vec![Item::read(received)], stop).await?;
+        self.process(vec![Delivery::read(received)], stop).await?;
         if self.suspects.is_empty() && self.waiting.is_empty() {
             tokio::select! {
                 () = settler.came_through() => {}
@@ -158,7 +158,7 @@ impl Lane {
             () = stop.cancelled() => return Ok(()),
             () = self.sender.closed() => return Ok(()),
         };
-        match batch.first().map(|item| item.received.attempts) {
+        match batch.first().map(|delivery| delivery.received.delivery_count) {
             Some(attempts) if attempts >= LANE_ATTEMPTS => {
                 self.given_up.extend(batch);
                 Err(BrokerError::SentOften(attempts))

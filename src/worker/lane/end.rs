@@ -1,8 +1,8 @@
 //! How a session ends: what it has decided is published, and what it has not tried is noted.
 
-use super::Lane;
 use crate::broker::{BrokerError, Result};
-use crate::worker::untried;
+use crate::worker::lane::Lane;
+use crate::worker::redelivery::unprocessed;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -46,9 +46,9 @@ impl Lane {
         // Before they can be delivered to somebody else, where the connection still stands.
         let mut rest = self.gatherer.rest(&mut self.consumer);
         rest.extend(self.given_up);
-        rest.extend(self.suspects.into_overdue());
-        rest.extend(self.waiting.into_items());
-        untried::note(&self.context, &rest, stop).await;
+        rest.extend(self.suspects.into_over_limit());
+        rest.extend(self.waiting.into_deliveries());
+        unprocessed::note(&self.context, &rest, stop).await;
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;
         taken.and(published)

@@ -3,22 +3,22 @@
 mod batches;
 mod begin;
 mod end;
-mod signs;
 
-use crate::broker::consumer::Consumer;
-use crate::broker::lanes::Source;
-use crate::broker::publisher::Pressure;
+use crate::broker::consume::consumer::Consumer;
+use crate::broker::publish::publisher::BlockedStatus;
+use crate::broker::topology::lanes::Source;
 use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
-use crate::worker::Context;
-use crate::worker::batch::{Gatherer, Item};
-use crate::worker::parcel::Parcel;
-use crate::worker::publish::Post;
-use crate::worker::suspects::Suspects;
-use crate::worker::undertaker::Undertaker;
-use crate::worker::waiting::Waiting;
-use begin::Ahead;
-use signs::{tell_aside, tell_consuming, tell_idle};
+use crate::worker::batch::delivery::Delivery;
+use crate::worker::batch::gatherer::Gatherer;
+use crate::worker::context::Context;
+use crate::worker::metrics::lane::{record_consuming, record_idle, record_parked};
+use crate::worker::parked::lock_wait_queue::LockWaitQueue;
+use crate::worker::publish::pending_result::PendingResult;
+use crate::worker::publish::result_publisher::ResultPublisher;
+use crate::worker::redelivery::dead_letterer::DeadLetterer;
+use crate::worker::redelivery::poison_suspects::PoisonSuspects;
+use begin::Prefetch;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ const ONE_BY_ONE_PAUSE: Duration = Duration::from_millis(10);
 pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut pauses = Pauses::new();
     let mut start = Start::Usual;
-    tell_idle(&context);
+    record_idle(&context);
     while !stop.is_cancelled() {
         let begun = std::time::Instant::now();
         let error = match session(&context, start, &stop).await {
@@ -54,8 +54,8 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
             Err(error) => error,
         };
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
-        tell_consuming(&context, false);
-        tell_aside(&context, 0, 0);
+        record_consuming(&context, false);
+        record_parked(&context, 0, 0);
         context.hand.holds(std::iter::empty());
         let was_short = begun.elapsed() < GOES_WELL_AFTER;
         if !was_short {
@@ -72,7 +72,7 @@ pub async fn supervise(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => {}
         }
     }
-    tell_consuming(&context, false);
+    record_consuming(&context, false);
 }
 
 /// How a session begins.
@@ -94,7 +94,7 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
     let held_max = usize::from(prefetch / 4);
     let (pool, bound, silent) = (&context.publishers, &context.bound, &context.silent);
-    let post = Post::open(pool, bound, silent, consumer.settler(), held_max).await?;
+    let post = ResultPublisher::open(pool, bound, silent, consumer.settler(), held_max).await?;
 
     let lane = context.source.label();
     tracing::info!(%lane, batch_max = settings.batch_max, prefetch, "consuming");
@@ -106,11 +106,11 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
         context: Arc::clone(context),
         consumer,
         gatherer: Gatherer::new(settings.batch_max),
-        ahead: Ahead::of(prefetch),
+        ahead: Prefetch::of(prefetch),
         consumers: 1,
-        undertaker: Undertaker::new(Arc::clone(context)),
-        suspects: Suspects::none(),
-        waiting: Waiting::default(),
+        dead_letterer: DeadLetterer::new(Arc::clone(context)),
+        suspects: PoisonSuspects::none(),
+        waiting: LockWaitQueue::default(),
         given_up: Vec::new(),
         pressure,
         sender,
@@ -124,17 +124,17 @@ struct Lane {
     context: Arc<Context>,
     consumer: Consumer,
     gatherer: Gatherer,
-    ahead: Ahead,
+    ahead: Prefetch,
     /// Consumers of each queue, one after another; each has let its deliveries wait for held rows.
     consumers: usize,
-    undertaker: Undertaker,
-    suspects: Suspects,
-    waiting: Waiting,
+    dead_letterer: DeadLetterer,
+    suspects: PoisonSuspects,
+    waiting: LockWaitQueue,
     /// Taken, and not tried because the session was to end.
-    given_up: Vec<Item>,
+    given_up: Vec<Delivery>,
     /// That of the publisher.
-    pressure: Pressure,
-    sender: mpsc::Sender<Vec<Parcel>>,
+    pressure: BlockedStatus,
+    sender: mpsc::Sender<Vec<PendingResult>>,
     publishing: JoinHandle<Result<()>>,
 }
 
@@ -189,8 +189,8 @@ impl Lane {
 async fn gather(
     gatherer: &mut Gatherer,
     consumer: &mut Consumer,
-    sender: &mpsc::Sender<Vec<Parcel>>,
-) -> Result<Vec<Item>> {
+    sender: &mpsc::Sender<Vec<PendingResult>>,
+) -> Result<Vec<Delivery>> {
     match sender.reserve().await {
         Ok(_room) => gatherer.gather(consumer).await,
         // Whoever waits for its end is told beside this.

@@ -3,7 +3,7 @@
 use super::jobs::{self, Jobs, TWINS};
 use super::stage::Stage;
 use super::{UNDECIDED, WORKERS};
-use crate::harness::{Process, Site};
+use harness::{Process, Site};
 
 #[derive(Debug)]
 pub struct Cell {

@@ -1,7 +1,7 @@
 //! What two workers are given: something of each kind, with twins, and more than there is.
 
 use super::WORKERS;
-use crate::harness::{Request, SECRET, Site, Tally};
+use harness::{Request, SECRET, Site, Tally};
 use redeemq::secrets::Secrets;
 use serde_json::json;
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 
 use super::WORKERS;
 use super::jobs::Jobs;
-use crate::harness::{Bench, Process, Proxy, Reader, Role, Site, Tally, eventually};
+use harness::{Bench, Process, Proxy, Reader, Role, Site, Tally, eventually};
 use sqlx::AssertSqlSafe;
 
 /// The batch at which a worker fails: after its seat and its gate.

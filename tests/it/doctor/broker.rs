@@ -1,7 +1,7 @@
 //! What AMQP tells, without the management API.
 
 use super::{Said, ask, assert_refused, doctor};
-use crate::harness::{Bench, Proxy, Request, Site, site::management};
+use harness::{Bench, Proxy, Request, Site, site::management};
 use lapin::types::AMQPValue;
 use reqwest::Method;
 use serde_json::{Value, json};

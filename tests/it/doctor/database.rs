@@ -1,8 +1,8 @@
 //! The database, and the rights of users on either server.
 
 use super::{ask, assert_refused, doctor};
-use crate::harness::rights::as_user;
-use crate::harness::{Bench, Proxy, Request, Site};
+use harness::rights::as_user;
+use harness::{Bench, Proxy, Request, Site};
 use redeemq::store::MIGRATIONS;
 
 async fn run(site: &Site, sql: &str) {

@@ -1,7 +1,7 @@
 //! What only the management API tells.
 
 use super::{ask, assert_refused, doctor, refused};
-use crate::harness::{Bench, Request, Site, eventually, site::management};
+use harness::{Bench, Request, Site, eventually, site::management};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ async fn an_api_that_does_not_let_us_ask_is_told_without_its_password() {
         );
         assert!(!text.contains("the-password"), "{text}");
         // It is no reason for a worker not to start.
-        let worker = site.start(crate::harness::Role::Worker, &environment).await;
+        let worker = site.start(harness::Role::Worker, &environment).await;
         assert!(worker.text().contains("not checked"), "{}", worker.text());
         assert!(!worker.text().contains("the-password"));
     }

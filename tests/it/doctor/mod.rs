@@ -7,7 +7,7 @@ mod management;
 mod rights;
 mod start;
 
-use crate::harness::{Role, Site};
+use harness::{Role, Site};
 use serde_json::Value;
 
 /// What `doctor` said, and its exit status.
@@ -45,7 +45,7 @@ impl Said {
 
 /// Asks with these settings of the environment (empty: not given).
 pub fn ask(site: &Site, environment: &[(&str, &str)], arguments: &[&str]) -> Said {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_redeemq"))
+    let output = std::process::Command::new(harness::places::binary())
         .arg("doctor")
         .args(arguments)
         .arg("--json")

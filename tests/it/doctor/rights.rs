@@ -1,8 +1,8 @@
 //! Users: what they may do is what their process needs, and little more.
 
 use super::{ask, assert_refused, doctor};
-use crate::harness::rights::{self, PASSWORD, as_user};
-use crate::harness::{Bench, Request, Role, Site, eventually, site::management};
+use harness::rights::{self, PASSWORD, as_user};
+use harness::{Bench, Request, Role, Site, eventually, site::management};
 use reqwest::Method;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! A worker that starts: what it waits for, and what it does not.
 
 use super::{doctor, refused};
-use crate::harness::{Bench, MUG, Role, Site, mug, rights};
+use harness::{Bench, MUG, Role, Site, mug, rights};
 
 #[tokio::test]
 async fn a_schema_that_is_not_migrated_yet_is_waited_for_without_touching_a_job() {

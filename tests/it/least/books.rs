@@ -1,7 +1,7 @@
 //! What each user of the database is refused.
 
-use crate::harness::Site;
-use crate::harness::rights::{self, PASSWORD, as_user};
+use harness::Site;
+use harness::rights::{self, PASSWORD, as_user};
 use redeemq::domain::id::ClientId;
 use redeemq::store::{Role, clients, ledger, pool};
 use sqlx::Executor as _;

@@ -1,8 +1,8 @@
 //! What each user of the broker is refused, tried for real.
 
 use super::{broker_of, remove, site_with_users};
-use crate::harness::rights::{self, PASSWORD, as_user};
-use crate::harness::{Bench, mug};
+use harness::rights::{self, PASSWORD, as_user};
+use harness::{Bench, mug};
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,

@@ -1,7 +1,7 @@
 //! The stock of watched goods, as a metric, and which goods may be watched.
 
 use super::{SOON, is};
-use crate::harness::{Bench, Role, Site, eventually, mug};
+use harness::{Bench, Role, Site, eventually, mug};
 use serde_json::json;
 
 #[tokio::test]

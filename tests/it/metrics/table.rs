@@ -1,7 +1,7 @@
 //! The table of metrics, the catalogue in the code and what the processes tell are the same.
 
 use super::SOON;
-use crate::harness::{Role, eventually, with_mugs};
+use harness::{Role, eventually, with_mugs};
 use redeemq::ops::catalogue::{self, Kind, Part};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,8 @@
 //! Traces when something fails: a batch, a job, the collector.
 
-use super::collector::Collector;
 use super::{NONE, Origin, traced};
-use crate::harness::{Bench, Request, Role, Tally, eventually, mug, with_mugs};
+use harness::collector::Collector;
+use harness::{Bench, Request, Role, Tally, eventually, mug, with_mugs};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::json;
 use std::time::{Duration, Instant};

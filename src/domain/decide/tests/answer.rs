@@ -55,8 +55,8 @@ fn of_verdict(verdict: &Verdict, before: &[String]) -> String {
     };
     match verdict {
         Verdict::Decided(outcome) => of_outcome(outcome),
-        Verdict::Again(earlier) => format!("again: {}", first(earlier)),
-        Verdict::Reused(earlier) => format!("3001: {}", first(earlier)),
+        Verdict::Replay(earlier) => format!("again: {}", first(earlier)),
+        Verdict::KeyConflict(earlier) => format!("3001: {}", first(earlier)),
     }
 }
 

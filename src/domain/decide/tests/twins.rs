@@ -19,7 +19,7 @@ fn a_twin_in_the_batch_gets_the_first_ones_answer_and_the_books_move_once() {
     let answered = answer(&mugs(9), &[ask, goods("mug", 1), ask, ask]);
     assert!(matches!(answered.verdicts[0], Verdict::Decided(_)));
     for twin in [2, 3] {
-        assert_eq!(answered.verdicts[twin], Verdict::Again(Earlier::InBatch(0)));
+        assert_eq!(answered.verdicts[twin], Verdict::Replay(Earlier::InBatch(0)));
     }
     assert_eq!(answered.changes.granted, [(1, 3)].into());
     assert_eq!(answered.changes.spent.into_values().collect::<Vec<_>>(), [15]);
@@ -33,7 +33,7 @@ fn a_twin_of_a_stored_job_gets_the_stored_answer_and_nothing_moves() {
     let answered = answer(&world, &[ask, ask]);
     let stored = world.state().answers.into_values().next().expect("the stored answer");
     for verdict in answered.verdicts {
-        assert_eq!(verdict, Verdict::Again(Earlier::Stored(Arc::clone(&stored))));
+        assert_eq!(verdict, Verdict::Replay(Earlier::Stored(Arc::clone(&stored))));
     }
     assert_eq!(answered.changes, Changes::default());
     assert_eq!(answered.state, world.state());
@@ -46,14 +46,14 @@ fn an_id_used_again_with_other_content_is_refused_for_ever() {
     let (again, reused) = ("again: 0000 x1", "3001: 0000 x1");
     let in_batch = answer(&mugs(9), &[ask, other, other, ask]);
     assert_eq!(in_batch.texts, ["0000 x1", reused, reused, again]);
-    assert_eq!(in_batch.verdicts[2], Verdict::Reused(Earlier::InBatch(0)));
+    assert_eq!(in_batch.verdicts[2], Verdict::KeyConflict(Earlier::InBatch(0)));
     assert_eq!(in_batch.changes.granted, [(1, 1)].into());
 
     let mut world = mugs(9);
     world.stored = vec![(ask, "0000 x1".to_owned())];
     let stored = answer(&world, &[other, ask, other]);
     assert_eq!(stored.texts, [reused, again, reused]);
-    assert!(matches!(stored.verdicts[0], Verdict::Reused(Earlier::Stored(_))));
+    assert!(matches!(stored.verdicts[0], Verdict::KeyConflict(Earlier::Stored(_))));
     assert_eq!(stored.changes, Changes::default());
     assert_eq!(stored.state, world.state());
 }

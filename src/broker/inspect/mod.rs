@@ -1,0 +1,5 @@
+//! Looking at a broker without changing it.
+
+pub mod depths;
+pub mod management;
+pub mod probe;

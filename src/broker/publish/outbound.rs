@@ -1,0 +1,151 @@
+//! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
+
+use crate::broker::consume::received::Received;
+use crate::broker::publish::message::Outgoing;
+use crate::broker::short_string::{own, short};
+use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
+use crate::broker::trace_headers::passed_on;
+use crate::domain::job::Job;
+use crate::wire::answer;
+use crate::wire::request::Known;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use std::sync::Arc;
+
+/// Why a message is dead, when, and after how many attempts: headers of a dead letter.
+pub const REASON: &str = "x-redeemq-reason";
+/// RFC 3339.
+pub const DEAD_AT: &str = "x-redeemq-dead-at";
+/// Deliveries, the last one included.
+pub const ATTEMPTS: &str = "x-redeemq-attempts";
+/// On a repeated result.
+pub const REPLAYED: &str = "x-replayed";
+
+/// Longest reason; it may quote what came.
+const REASON_MAX_BYTES: usize = 500;
+/// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
+const HEADERS_MAX: usize = 64 * 1024;
+
+/// The messages that one delivery leaves behind.
+#[derive(Debug)]
+pub struct OutboundMessages {
+    /// The result or the dead letter.
+    pub main: Outgoing,
+    /// Copies for whoever asked for one, and notices: one try each.
+    pub copies: Vec<Outgoing>,
+}
+
+/// A decision on its way out.
+pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> OutboundMessages {
+    let body: Arc<[u8]> = body.as_bytes().into();
+    let mut headers = FieldTable::default();
+    if is_replayed {
+        headers.insert(own(REPLAYED), AMQPValue::Boolean(true));
+    }
+    let properties = properties(received, &job.job_id)
+        .with_type(own(job.operation.as_str()))
+        .with_headers(passed_on(received, headers));
+    let routing_key = format!("{}.{}", job.client, job.operation.as_str());
+    let main = to_results(&routing_key, properties.clone(), Arc::clone(&body));
+    OutboundMessages { main, copies: reply(received, properties, body).into_iter().collect() }
+}
+
+/// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
+/// waits, where it can be read who that is.
+pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> OutboundMessages {
+    let reason = cut(reason);
+    let mut headers = theirs(received);
+    headers.insert(own(REASON), text(reason));
+    headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
+    headers
+        .insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.delivery_count.saturating_add(1)));
+    let main = Outgoing {
+        exchange: DEAD,
+        routing_key: own("dead"),
+        mandatory: true,
+        properties: kept(received).with_headers(headers),
+        body: received.body.as_slice().into(),
+    };
+    OutboundMessages {
+        main,
+        copies: known.map(|known| notices(received, known, reason)).unwrap_or_default(),
+    }
+}
+
+/// Told wherever the result would have been.
+fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
+    let operation = known.operation.map(|operation| operation.as_str());
+    let client = known.client.as_str();
+    let notice = answer::dead_notice(&known.job_id, client, operation, reason);
+    let body: Arc<[u8]> = notice.into_bytes().into();
+    let headers = passed_on(received, FieldTable::default());
+    let properties = properties(received, &known.job_id).with_headers(headers);
+    let routing_key = format!("{client}.{}", operation.unwrap_or("unknown"));
+    let mut notices = vec![to_results(&routing_key, properties.clone(), Arc::clone(&body))];
+    notices.extend(reply(received, properties, body));
+    notices
+}
+
+fn to_results(routing_key: &str, properties: BasicProperties, body: Arc<[u8]>) -> Outgoing {
+    let routing_key = own(routing_key);
+    Outgoing { exchange: RESULTS, routing_key, mandatory: true, properties, body }
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+/// Not all that came may be sent again: a foreign user id would be refused, and an expiration would
+/// let a dead letter vanish.
+fn kept(received: &Received) -> BasicProperties {
+    let came = &received.properties;
+    let fresh_id = || own(&uuid::Uuid::now_v7().to_string());
+    let message_id = came.message_id().clone().unwrap_or_else(fresh_id);
+    let mut kept = BasicProperties::default().with_message_id(message_id).with_delivery_mode(2);
+    if let Some(id) = came.correlation_id() {
+        kept = kept.with_correlation_id(id.clone());
+    }
+    if let Some(queue) = came.reply_to() {
+        kept = kept.with_reply_to(queue.clone());
+    }
+    if let Some(kind) = came.kind() {
+        kept = kept.with_type(kind.clone());
+    }
+    if let Some(media) = came.content_type() {
+        kept = kept.with_content_type(media.clone());
+    }
+    kept
+}
+
+/// Headers travel in one frame, which the broker bounds: those that would leave no room for ours
+/// are left behind.
+fn theirs(received: &Received) -> FieldTable {
+    let came = received.properties.headers().clone().unwrap_or_default();
+    if format!("{came:?}").len() <= HEADERS_MAX { came } else { FieldTable::default() }
+}
+
+fn cut(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)]
+}
+
+/// Every request message gets its result with its own correlation id.
+fn properties(received: &Received, job_id: &str) -> BasicProperties {
+    let job_id = short(job_id).unwrap_or_default();
+    let correlation_id =
+        received.properties.correlation_id().clone().unwrap_or_else(|| job_id.clone());
+    BasicProperties::default()
+        .with_message_id(job_id)
+        .with_correlation_id(correlation_id)
+        .with_content_type(own("application/json"))
+        .with_delivery_mode(2)
+}
+
+/// Only to queues that are meant for it: a caller can't have us write anywhere else.
+fn reply(received: &Received, properties: BasicProperties, body: Arc<[u8]>) -> Option<Outgoing> {
+    let to = received.properties.reply_to().as_ref()?;
+    if !to.as_str().starts_with(REPLY_PREFIX) && !to.as_str().starts_with(DIRECT_REPLY_PREFIX) {
+        metrics::counter!("redeemq_replies_total", "outcome" => "ignored").increment(1);
+        return None;
+    }
+    Some(Outgoing { exchange: "", routing_key: to.clone(), mandatory: true, properties, body })
+}

@@ -1,0 +1,239 @@
+//! Publishing with confirms, a window at a time.
+
+use crate::broker::connection::in_time;
+use crate::broker::error::{BrokerError, Result};
+use crate::broker::publish::in_flight::InFlight;
+use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
+use crate::broker::short_string::own;
+use crate::failpoint::{self, Point};
+use deadpool_lapin::{Object, Pool};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Connection, ConnectionStatus, PublisherConfirm};
+use std::borrow::Borrow;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a pending window looks whether the broker has blocked us meanwhile.
+const BLOCKED_CHECK: Duration = Duration::from_millis(100);
+/// How soon a broker that is there answers a question which touches no queue.
+const ANSWER_MAX: Duration = Duration::from_millis(450);
+/// The same where no caller waits, and a false alarm costs a session.
+const LAST_ANSWER_MAX: Duration = Duration::from_secs(1);
+/// Most messages that wait for their confirms. RabbitMQ reads no more from a connection one of whose
+/// channels stands still with 400 messages before it, of which up to 200 may be behind it already;
+/// then the connection could neither be asked anything nor be closed.
+const IN_FLIGHT_MAX: usize = 200;
+
+/// Tells whether the broker has blocked a publisher, whatever connection that has by now.
+#[derive(Clone)]
+pub struct BlockedStatus(Arc<RwLock<ConnectionStatus>>);
+
+impl BlockedStatus {
+    fn of(connection: &Connection) -> Self {
+        Self(Arc::new(RwLock::new(connection.status().clone())))
+    }
+
+    /// Memory or disk alarm: what is published waits for its end.
+    pub fn is_blocked(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).blocked()
+    }
+
+    fn follow(&self, connection: &Connection) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = connection.status().clone();
+    }
+}
+
+/// One connection and one channel in confirm mode, for one task.
+pub struct Publisher {
+    connection: Object,
+    channel: Channel,
+    bound: MaxMessageSize,
+    pressure: BlockedStatus,
+}
+
+impl Publisher {
+    /// Takes a connection out of the pool.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn open(pool: &Pool, bound: MaxMessageSize) -> Result<Self> {
+        let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
+        let channel = in_time("channel.open", confirming(&connection)).await?;
+        let pressure = BlockedStatus::of(&connection);
+        Ok(Self { connection, channel, bound, pressure })
+    }
+
+    /// Goes on with another connection. What the broker has not confirmed on this one can no longer
+    /// reach us, or be taken for the confirm of something later.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub async fn renew(&mut self, pool: &Pool) -> Result<()> {
+        let mut fresh = Self::open(pool, self.bound.clone()).await?;
+        fresh.pressure = self.pressure.clone();
+        fresh.pressure.follow(&fresh.connection);
+        std::mem::replace(self, fresh).discard();
+        Ok(())
+    }
+
+    /// For whoever feeds this publisher.
+    pub fn pressure(&self) -> BlockedStatus {
+        self.pressure.clone()
+    }
+
+    /// Whether the broker has blocked this connection (memory or disk alarm).
+    pub fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
+    /// Whether connection and channel still stand.
+    pub fn is_usable(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
+    }
+
+    /// Asks for any sign of life. Confirms wait for queues and disks; this does not.
+    ///
+    /// # Errors
+    /// When the broker is silent.
+    pub async fn ask(&self) -> Result<()> {
+        self.ask_for(ANSWER_MAX).await
+    }
+
+    async fn ask_for(&self, limit: Duration) -> Result<()> {
+        let asking = async {
+            let channel = self.connection.create_channel().await?;
+            Ok(channel.close(200, own("asked")).await?)
+        };
+        let silent = Err(BrokerError::TimedOut("channel.open"));
+        tokio::time::timeout(limit, asking).await.unwrap_or(silent)
+    }
+
+    /// Publishes a window and waits for all its confirms; time while blocked does not count when
+    /// `patient`, else a block ends the wait.
+    ///
+    /// # Errors
+    /// The fate of every message of the window is then unknown, and this publisher done with.
+    pub async fn publish(
+        &self,
+        window: &[impl Borrow<Outgoing>],
+        patient: bool,
+    ) -> Result<Vec<ConfirmStatus>> {
+        let receipts = self.offer(window, patient).await?;
+        if receipts.contains(&ConfirmStatus::Unconfirmed) {
+            return Err(BrokerError::TimedOut("basic.publish"));
+        }
+        Ok(receipts)
+    }
+
+    /// The same, but what is not confirmed in time is no error while the broker answers otherwise. This
+    /// publisher must be renewed then.
+    ///
+    /// # Errors
+    /// The fate of every message of the window is then unknown, and this publisher done with.
+    pub async fn offer(
+        &self,
+        window: &[impl Borrow<Outgoing>],
+        patient: bool,
+    ) -> Result<Vec<ConfirmStatus>> {
+        let mut in_flight = InFlight::new(window.len());
+        let publishing = self.publish_all(window, &mut in_flight);
+        let status = self.connection.status();
+        match within_unblocked(
+            status,
+            crate::broker::connection::BROKER_TIMEOUT,
+            patient,
+            publishing,
+        )
+        .await
+        {
+            Some(published) => published.inspect_err(|error| self.bound.learn(window, error))?,
+            None if self.is_blocked() => return Err(BrokerError::TimedOut("basic.publish")),
+            None => {
+                self.ask_for(LAST_ANSWER_MAX).await?;
+                in_flight.look();
+            }
+        }
+        Ok(in_flight.receipts(window))
+    }
+
+    async fn publish_all<'w>(
+        &'w self,
+        window: &'w [impl Borrow<Outgoing>],
+        in_flight: &mut InFlight<'w>,
+    ) -> Result<()> {
+        for (place, message) in window.iter().enumerate() {
+            let message: &Outgoing = message.borrow();
+            if !self.bound.allows(message) {
+                in_flight.is_too_large(place);
+                continue;
+            }
+            while in_flight.len() >= IN_FLIGHT_MAX {
+                in_flight.next().await?;
+            }
+            if let Err(error) = in_flight.send(place, send(&self.channel, message)) {
+                return Err(in_flight.cause().await.unwrap_or(error));
+            }
+        }
+        if let Err(error) = in_flight.flush().await {
+            return Err(in_flight.cause().await.unwrap_or(error));
+        }
+        failpoint::hit(Point::AfterPublish);
+        while in_flight.len() > 0 {
+            in_flight.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the connection out of the pool for good: nobody shall get it after a fault. Nobody waits
+    /// for its end either, for a blocked broker does not answer.
+    pub fn discard(self) {
+        let (connection, channel) = (Object::take(self.connection), self.channel);
+        tokio::spawn(async move {
+            crate::broker::connection::close(connection).await;
+            drop(channel);
+        });
+    }
+}
+
+/// A channel that confirms.
+pub(in crate::broker) async fn confirming(connection: &Connection) -> Result<Channel> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+pub(in crate::broker) async fn send(
+    channel: &Channel,
+    message: &Outgoing,
+) -> Result<PublisherConfirm> {
+    let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
+    let publishing = channel.basic_publish(
+        own(message.exchange),
+        message.routing_key.clone(),
+        options,
+        &message.body,
+        message.properties.clone(),
+    );
+    Ok(publishing.await?)
+}
+
+/// Waits so long for it; none when that was in vain. Time while the broker blocks us does not count
+/// when `patient`, else a block ends the wait.
+pub(in crate::broker) async fn within_unblocked<T>(
+    status: &ConnectionStatus,
+    limit: Duration,
+    patient: bool,
+    doing: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(doing);
+    let mut deadline = Instant::now() + limit;
+    loop {
+        match tokio::time::timeout(BLOCKED_CHECK, &mut doing).await {
+            Ok(done) => return Some(done),
+            Err(_) if status.blocked() && patient => deadline = Instant::now() + limit,
+            Err(_) if status.blocked() || Instant::now() >= deadline => return None,
+            Err(_) => {}
+        }
+    }
+}

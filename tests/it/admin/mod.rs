@@ -1,0 +1,9 @@
+//! The operator's commands against a real Postgres, each test in a database of its own.
+
+mod audit;
+mod branches;
+mod clients;
+mod coupons;
+mod goods;
+mod players;
+mod world;
