@@ -75,15 +75,17 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     };
     let advice = match cause {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
-            "the database can't be reached: does it run, and is DATABASE_URL right?"
+            "cannot reach the database: check that it runs and that DATABASE_URL is right"
         }
         sqlx::Error::Database(cause) => match cause.code().as_deref() {
-            Some("42P01" | "42703") => "the schema is missing or old: run `redeemq migrate`",
+            Some("42P01" | "42703") => {
+                "the schema is missing or out of date: run `redeemq migrate`"
+            }
             Some("42501") => {
-                "the database user may not do this: is DATABASE_URL the operator's, and was deploy/roles.sql run after the last `redeemq migrate`?"
+                "the database user lacks rights: use the operator's DATABASE_URL, and run deploy/roles.sql after each `redeemq migrate`"
             }
             Some("3D000" | "28000" | "28P01") => {
-                "the database lets us not in: is DATABASE_URL right?"
+                "the database rejected the login: check DATABASE_URL"
             }
             _ => return error,
         },

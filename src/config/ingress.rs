@@ -1,5 +1,6 @@
 //! What an ingress allows its callers.
 
+use super::answers::AnswerOptions;
 use crate::ingress::limits::{self, rate::Rate};
 use crate::setting::{self, setting};
 use clap::Args;
@@ -46,6 +47,8 @@ pub struct IngressOptions {
     #[arg(long, env = "REDEEMQ_TRUSTED_HOPS", value_name = "N", default_value_t = 0,
           help_heading = HEADING, value_parser = setting::whole(0..=u8::MAX))]
     trusted_hops: u8,
+    #[command(flatten)]
+    pub answers: AnswerOptions,
 }
 
 fn rate() -> impl TypedValueParser<Value = Rate> {

@@ -1,5 +1,6 @@
 //! The command line and the environment: read once, here and nowhere else.
 
+pub mod answers;
 pub mod connection;
 pub mod ingress;
 pub mod observability;

@@ -9,8 +9,8 @@ use std::ffi::OsString;
 
 const SERVER: &str = "amqp-url database-url log-json look-every-seconds metrics-addr otlp-endpoint \
                       otlp-headers queue-bytes secret service-name traces-ratio";
-const INGRESS: &str = "auth-failures connections-max http-addr idle-seconds rate-address rate-client \
-                       trusted-hops";
+const INGRESS: &str = "answers auth-failures connections-max http-addr idle-seconds rate-address rate-client \
+                       sync-seconds trusted-hops";
 const WORKER: &str = "age-max-seconds audit-every-seconds batch-max lanes management-url";
 const DATABASE: &str = "database-url json log-json";
 
@@ -33,7 +33,8 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
         ("dead show", dead.to_vec()),
         ("dead replay", [dead, &["all dry-run restamp"][..]].concat()),
         ("dead drop", dead.to_vec()),
-        ("client create", vec![DATABASE, "name"]),
+        ("client create", vec![DATABASE, "name answers"]),
+        ("client set", vec![DATABASE, "answers"]),
         ("client list", vec![DATABASE]),
         ("client disable", vec![DATABASE]),
         ("client enable", vec![DATABASE]),
@@ -173,7 +174,8 @@ fn only_what_is_similar_is_suggested() {
         ("goods import --lanes", None),
         ("worker --lane 8", Some("--lanes")),
         ("worker --batchmax 8", Some("--batch-max")),
-        ("ingress --answers sync", None),
+        ("ingress --answer sync", Some("--answers")),
+        ("client create acme --lanes 2", None),
         ("migrate --databse-url x", Some("--database-url")),
         ("dead replay --al", Some("--all")),
         ("--jsn", Some("--json")),

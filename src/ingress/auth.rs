@@ -1,9 +1,11 @@
 //! `/Auth` and `/Auth/renew`: api key and secret for a token.
 
+use super::answers::Answering;
+use super::call::Call;
+use super::hashing;
 use super::limits::network::Network;
 use super::response::{Rejection, success};
 use super::state::AppState;
-use super::{body, hashing};
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::params::{Given, Params};
@@ -47,11 +49,11 @@ async fn grant(
     request: Request,
     renew: bool,
 ) -> Result<Response, Rejection> {
-    let (parts, body) = request.into_parts();
-    let from = state.limits.hops.network(peer, &parts.headers);
-    let params = body::read(&parts, body).await?;
-    let (api_key, api_secret) = pair(&params)?;
+    let from = state.limits.hops.network(peer, request.headers());
+    let call = Call::read(&state, request).await?;
+    let (api_key, api_secret) = pair(&call.params)?;
     // In a task of its own: a caller that hangs up must not drop a transaction half-way.
+    let (tokens, key) = (state.tokens.clone(), api_key.clone());
     let granting = tokio::spawn(async move {
         let client = check(&state, from, &api_key, api_secret).await?;
         let now = wire::now();
@@ -62,7 +64,10 @@ async fn grant(
         let token = state.secrets.token(&client, generation, expires_at);
         Ok(success(200, &reply::Token { token, date_expire: wire::rfc3339(expires_at) }))
     });
-    match tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await {
+    let granted = tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await;
+    // More may be known of the client than before.
+    Answering::tell(&call.parts.extensions, tokens.answers(&call.bearer, Some(&key)));
+    match granted {
         Ok(granted) => granted.unwrap_or_else(|_panic| Err(Rejection::new(Code::Internal))),
         Err(_) => Err(unavailable(StoreError::Silent)),
     }
@@ -99,6 +104,11 @@ async fn check(
     }
     let known = store::in_time(clients::credentials(&state.store, api_key));
     let known = known.await.map_err(unavailable)?;
+    if let Some(known) = &known {
+        // A client made since the last poll is answered in its own way from the start. Without the database it is
+        // known with the next poll.
+        let _ = state.tokens.learn(&known.client, &state.store).await;
+    }
     let stored = known.as_ref().map(|known| known.api_secret_hash.expose_secret().to_owned());
     if cached.is_none() || cached != stored {
         if !hashing::verify(secret.clone(), stored.clone()).await? {

@@ -1,6 +1,6 @@
 //! `GET /Redeem/jobs/{id}`: what became of a job.
 
-use super::body;
+use super::call::Call;
 use super::response::{Rejection, applied, decision, json, success};
 use super::state::AppState;
 use crate::domain::code::Code;
@@ -44,8 +44,8 @@ pub(super) async fn status(
     request: Request,
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
-    let token = body::token(&parts, &Params::default())?;
-    let client = state.tokens.verify(token.as_deref())?;
+    let Call { parts, bearer, .. } = Call::of(&state, parts, Params::default())?;
+    let client = state.tokens.verify(&bearer)?;
     state.limits.of_client(&client)?;
     let unknown = || Rejection::new(Code::UnknownJob);
     let Path(job_id) = job_id.map_err(|_not_utf8| unknown())?;

@@ -1,21 +1,26 @@
 //! The thin ingress: checks the form of a request, publishes it, and answers once the broker has
 //! confirmed it. Accepting a job needs no database; only `/Auth` and the status of a job do.
 //!
-//! A request in order: [`limits`] counts it, [`body`] reads it, [`tokens`] says whose it is, [`redeem`] makes
+//! A request in order: [`limits`] counts it, [`call`] reads it, [`tokens`] says whose it is, [`redeem`] makes
 //! a job of it, [`request_publisher`] publishes it, and [`pending_replies`] waits for the result where the
 //! caller asked for that. [`state`] is what they share; [`routes`] joins them.
 
+mod answers;
 mod auth;
 pub mod body;
+mod call;
 pub mod catch_panic;
 mod document;
 mod hashing;
 pub mod headers;
 mod jobs;
 pub(crate) mod limits;
+mod media_type;
+mod multipart;
 mod pending_replies;
 mod publisher_task;
 mod redeem;
+mod request_message;
 mod request_publisher;
 mod response;
 pub mod routes;
@@ -24,7 +29,9 @@ mod slot;
 mod state;
 mod tokens;
 mod trace;
+mod wait;
 
+use crate::domain::answer_mode::AnswerMode;
 use crate::gauges::Gauges;
 use crate::secrets::Secrets;
 use crate::server::{self, Bounds};
@@ -62,6 +69,10 @@ pub struct Settings {
     /// How long a connection may be without a request.
     pub(crate) idle_max: Duration,
     pub(crate) limits: limits::Settings,
+    /// How a request is answered whose client is unknown.
+    pub(crate) answers: AnswerMode,
+    /// How long a synchronous client waits for a decision.
+    pub(crate) sync_wait: Duration,
 }
 
 /// Runs until told to stop, then answers the requests that it has taken.
@@ -91,9 +102,16 @@ pub(crate) async fn run(
     let state = Arc::new(AppState {
         publisher: RequestPublisher::open(url, queue_bytes, &gauges, &mut tasks, &closing)?,
         replies: PendingReplies::open(url, &mut tasks, &closing),
-        tokens: Tokens::watch(store.clone(), secrets.clone(), &mut tasks, &closing),
+        tokens: Tokens::watch(
+            store.clone(),
+            secrets.clone(),
+            settings.answers,
+            &mut tasks,
+            &closing,
+        ),
         limits: Arc::new(Limits::new(&settings.limits)),
         waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
+        sync_wait: settings.sync_wait,
         secrets,
         store,
         traces,
@@ -105,7 +123,7 @@ pub(crate) async fn run(
         idle_max: settings.idle_max,
     };
     tracing::info!(address = %listener.local_addr()?, "accepting");
-    let (router, full) = (routes::router(state), routes::too_many_connections());
+    let (router, full) = (routes::router(Arc::clone(&state)), routes::too_many_connections(state));
     let mut serving = pin!(server::serve(listener, router, full, bounds, stop.clone()));
     let ended = tokio::select! {
         () = &mut serving => Ok(()),

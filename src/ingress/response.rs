@@ -1,6 +1,7 @@
 //! HTTP responses: the envelope with its status.
 
 use crate::domain::code::Code;
+use crate::domain::form::NotUtf8;
 use crate::domain::outcome::Refusal;
 use crate::wire::{self, envelope, reply};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -45,13 +46,18 @@ impl Rejection {
     }
 
     /// A code whose message lists names.
-    pub(super) fn naming(code: Code, names: &[&str]) -> Self {
+    pub(super) fn naming<S: AsRef<str>>(code: Code, names: &[S]) -> Self {
         Self { message: code.message_about(names), ..Self::new(code) }
     }
 
     /// 2302 about a parameter or header.
     pub(super) fn invalid(name: &str) -> Self {
         Self::invalid_with_status(Code::InvalidParameter.http_status(), name)
+    }
+
+    /// 2302 naming the parameters that are not UTF-8.
+    pub(super) fn not_utf8(error: &NotUtf8) -> Self {
+        Self::naming(Code::InvalidParameter, error.names()).because("not UTF-8")
     }
 
     /// Adds to the message what is wrong.
@@ -67,6 +73,17 @@ impl Rejection {
             response: serde_json::to_value(reply::Fate::default()).unwrap_or_default(),
             ..Self::new(Code::Unavailable)
         }
+    }
+}
+
+#[cfg(test)]
+impl Rejection {
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 }
 
@@ -105,6 +122,22 @@ pub(super) fn decision(stored: &str) -> Option<Response> {
     let (body, is_reused) = envelope::decision(stored).ok()?;
     let status = if is_reused { Code::KeyReused.http_status() } else { 200 };
     Some(json(status, body))
+}
+
+/// A job that is accepted and not decided yet, told as an envelope of its own code.
+pub(super) fn undecided(job_id: &str) -> Response {
+    let response = reply::Queued { job_id, status: "queued" };
+    let code = Code::Undecided;
+    json(code.http_status(), envelope::refusal(code, code.message(), &response, wire::now()))
+}
+
+/// A job that is accepted: 202 and where to ask for its status.
+pub(super) fn queued(job_id: &str) -> Response {
+    let mut response = success(202, &reply::Queued { job_id, status: "queued" });
+    if let Ok(location) = HeaderValue::from_str(&format!("/Redeem/jobs/{job_id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// Says that the preference `wait` was honoured (RFC 7240, section 3).

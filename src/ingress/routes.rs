@@ -4,7 +4,7 @@ use super::document::{self, operations};
 use super::limits::{self, Limits};
 use super::response::Rejection;
 use super::state::AppState;
-use super::{auth, catch_panic, jobs, redeem, security_headers, trace};
+use super::{answers, auth, catch_panic, jobs, redeem, security_headers, trace};
 use crate::domain::code::Code;
 use crate::domain::operation::Operation;
 use crate::server;
@@ -94,7 +94,7 @@ pub(super) fn router(state: Arc<AppState>) -> Router {
         let limits: Arc<Limits> = Arc::clone(&state.limits);
         limited = limited.layer(from_fn_with_state(limits, limits::of_address));
     }
-    let mut limited = always(limited);
+    let mut limited = answered(limited, &state);
     if state.traces.are_on() {
         limited = limited.layer(from_fn_with_state(state.traces.clone(), trace::trace_request));
     }
@@ -102,9 +102,10 @@ pub(super) fn router(state: Arc<AppState>) -> Router {
 }
 
 /// The routes of connections beyond the bound. The process lives, but is not ready.
-pub(super) fn too_many_connections() -> Router {
+pub(super) fn too_many_connections(state: Arc<AppState>) -> Router {
     let rejection = async || Rejection::new(Code::Unavailable).because("too many connections");
-    always(Router::new().route("/livez", routing::get(server::alive)).fallback(rejection))
+    let refused = answered(Router::new().fallback(rejection), &state);
+    always(Router::new().route("/livez", routing::get(server::alive))).merge(refused)
 }
 
 fn join(routes: Vec<Route>) -> Router<Arc<AppState>> {
@@ -117,6 +118,15 @@ fn always<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
         .layer(from_fn(catch_panic::catch_panic))
         .layer(map_response(security_headers::security_headers))
+}
+
+/// The same with the statuses that each client expects; probes have none.
+fn answered<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    state: &Arc<AppState>,
+) -> Router<S> {
+    let status = from_fn_with_state(Arc::clone(state), answers::status_for_client);
+    always(router).layer(status)
 }
 
 async fn wrong_method() -> Rejection {

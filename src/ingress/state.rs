@@ -25,6 +25,8 @@ pub(super) struct AppState {
     pub(super) limits: Arc<Limits>,
     /// A permit for each request that waits for a decision.
     pub(super) waits: Semaphore,
+    /// How long a synchronous client waits for a decision.
+    pub(super) sync_wait: Duration,
     pub(super) traces: Traces,
     /// Cancelled when the server stops: waits end then.
     pub(super) stop: CancellationToken,

@@ -122,17 +122,21 @@ impl Secrets {
 
     /// Reads a token; none when it is forged, garbled or expired.
     pub fn read_token(&self, text: &str, now: OffsetDateTime) -> Option<Token> {
+        self.signed_token(text).filter(|token| now < token.expires_at)
+    }
+
+    /// Reads a token that we signed, expired or not.
+    pub(crate) fn signed_token(&self, text: &str) -> Option<Token> {
         let (claims, mac) = text.rsplit_once('.')?;
         let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
         let verifies = |keys: &Keys| keys.token.clone().chain_update(claims).verify_slice(&mac);
         self.all().find(|keys| verifies(keys).is_ok())?;
         let mut claims = claims.split('.');
-        let token = Token {
+        Some(Token {
             client: ClientId::parse(claims.next()?).ok()?,
             generation: claims.next()?.parse().ok()?,
             expires_at: OffsetDateTime::from_unix_timestamp(claims.next()?.parse().ok()?).ok()?,
-        };
-        (now < token.expires_at).then_some(token)
+        })
     }
 
     /// The hashes of a PIN under every configured secret, by key id: what travels instead of it.
@@ -150,7 +154,7 @@ impl Secrets {
 pub fn unless_quoting<'a>(words: &'a str, text: &SecretString) -> &'a str {
     let mut pieces = text.expose_secret().split(|c: char| !c.is_alphanumeric());
     match pieces.any(|piece| piece.len() >= QUOTED_MIN_BYTES && words.contains(piece)) {
-        true => "what is wrong is not shown, for it may be a password",
+        true => "details are not shown, as they may contain a password",
         false => words,
     }
 }
@@ -245,6 +249,8 @@ mod tests {
             assert_eq!(secrets.read_token(&forged, now), None, "{forged}");
         }
         assert_eq!(secrets.read_token(&token, now + TOKEN_LIFE), None);
+        assert_eq!(secrets.signed_token(&token).map(|t| t.client), Some(client("a")));
+        assert_eq!(secrets.signed_token(&format!("{token}x")), None);
     }
 
     #[test]
@@ -252,7 +258,7 @@ mod tests {
         let url = SecretString::from("amqp:me:pass-word@host");
         assert_eq!(unless_quoting("invalid port number", &url), "invalid port number");
         for words in ["Invalid URL: 'amqp:me:pass-word@host'", "invalid: word", "no host"] {
-            assert!(unless_quoting(words, &url).contains("is not shown"), "{words}");
+            assert!(unless_quoting(words, &url).contains("are not shown"), "{words}");
         }
     }
 

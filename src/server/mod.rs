@@ -78,7 +78,10 @@ pub async fn serve(
     drop(listener);
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "callers are cut off: they take too long");
+        tracing::warn!(
+            connections = connections.len(),
+            "shutdown: closing connections that are still open"
+        );
         cut.cancel();
     }
 }
@@ -90,7 +93,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             // The caller has gone before he was taken.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "can't take connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
+                tracing::warn!(%error, "cannot accept connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

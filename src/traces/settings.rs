@@ -21,13 +21,13 @@ pub struct Settings {
 pub enum TracesError {
     /// The collector's address.
     #[error(
-        "OTEL_EXPORTER_OTLP_ENDPOINT can't be read: it is http://host:4318, without user and password"
+        "OTEL_EXPORTER_OTLP_ENDPOINT is invalid: it must be http://host:4318, without user and password"
     )]
     Endpoint,
     /// The collector's headers.
-    #[error("OTEL_EXPORTER_OTLP_HEADERS can't be read: it is name=value,name=value")]
+    #[error("OTEL_EXPORTER_OTLP_HEADERS is invalid: it must be name=value,name=value")]
     Headers,
     /// No certificates.
-    #[error("traces can't be sent: {0}")]
+    #[error("cannot send traces: {0}")]
     Client(#[from] Unanswered),
 }

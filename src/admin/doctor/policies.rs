@@ -28,12 +28,12 @@ pub(super) async fn examine(
             Some(policy) => judge(examined, wanted, &by(&real), policy),
             None => examined.not_checked(
                 format!("policies over queue {}", wanted.name),
-                "the queue is so young that the broker can't tell yet: ask again in 10 s",
+                "the broker does not report a new queue at once: run this again in 10 s",
             ),
         }
     }
     if examined.is_clean_since(first) {
-        examined.ok("no policy stands against the queues' arguments");
+        examined.ok("no policy overrides the queues' arguments");
     }
     Ok(())
 }

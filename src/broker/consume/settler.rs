@@ -9,13 +9,11 @@ use lapin::options::BasicAckOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
 
 /// The deliveries of one channel that are not settled yet. Shared by those who take and those who settle.
 #[derive(Clone, Default)]
 pub struct Settler {
     open: Arc<Mutex<Open>>,
-    settled: Arc<Notify>,
     /// Frames must leave in the order in which they were found to be right: one that covers what a later
     /// one names would make that later one an error, which ends the channel.
     order: Arc<tokio::sync::Mutex<()>>,
@@ -61,16 +59,6 @@ impl Settler {
             lost += usize::from(!acknowledge(&acker, false).await);
         }
         lost
-    }
-
-    /// A window has come back from the broker: what it did not settle is waited for elsewhere.
-    pub fn tell_through(&self) {
-        self.settled.notify_one();
-    }
-
-    /// Waits for a next window to have come back from the broker.
-    pub async fn came_through(&self) {
-        self.settled.notified().await;
     }
 
     fn split(&self, tags: &[u64]) -> (Option<(Acker, usize)>, Vec<Acker>) {

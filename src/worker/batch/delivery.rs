@@ -1,9 +1,9 @@
 //! One delivery, read: what it asks for.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
+use crate::worker::redelivery::policy::{Policy, policy};
 use time::OffsetDateTime;
 
 /// One delivery, read.
@@ -32,7 +32,8 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let overdue = received.is_over_broker_limit || received.delivery_count > ATTEMPTS_MAX;
+        let overdue =
+            received.is_over_broker_limit || policy(received.delivery_count).is_over_limit;
         let payload = match decode(&received.body) {
             Ok(job) if overdue => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
@@ -63,9 +64,9 @@ impl Delivery {
         Self { payload, ..self }
     }
 
-    /// Seen before: whatever ended that attempt, it shall take no neighbour along.
-    pub(super) fn goes_alone(&self) -> bool {
-        self.received.delivery_count > 0
+    /// What is done with it, by how often it was delivered before.
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.received.delivery_count)
     }
 
     pub(super) fn units(&self) -> i64 {

@@ -66,7 +66,7 @@ impl Gatherer {
                     Poll::Pending => break,
                 };
                 units += delivery.units();
-                let alone = delivery.goes_alone();
+                let alone = delivery.policy().goes_alone;
                 if !batch.is_empty() && (alone || units > UNITS_MAX) {
                     self.next = Some(delivery);
                     break;

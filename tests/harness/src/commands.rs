@@ -18,8 +18,6 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 
 #[derive(Parser)]
 struct Words {
-    #[arg(long)]
-    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,11 +43,11 @@ impl Page {
 
 /// Runs a command that must succeed on a database, as the operator's user; its JSON.
 pub fn run(database: &str, arguments: &[&str]) -> Value {
-    let words = ["redeemq"].iter().chain(arguments).chain(&["--json"]);
-    let Words { json, command } = Words::try_parse_from(words).expect("a command");
+    let words = ["redeemq"].iter().chain(arguments);
+    let Words { command } = Words::try_parse_from(words).expect("a command");
     let url = rights::database_for_command(arguments, database);
     let (out, err) = (Page::default(), Page::default());
-    let mut output = Output::to(json, out.clone(), err.clone());
+    let mut output = Output::to(true, out.clone(), err.clone());
     let (tell, told) = mpsc::channel();
     RUNTIME.spawn(async move {
         let secrets = Secrets::parse(&SECRET.to_owned().into()).expect("a secret");
