@@ -1,4 +1,4 @@
-//! Every code that an answer can carry, in one table. The README's table is tested against it.
+//! Every code that an answer can carry, in one table. The table in docs/codes.md is tested against it.
 
 /// The code of an answer: `0000`, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

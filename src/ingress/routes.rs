@@ -7,7 +7,7 @@ use super::response::Rejection;
 use super::state::AppState;
 use super::{answers, auth, catch_panic, jobs, redeem, security_headers, trace};
 use crate::domain::code::Code;
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::server;
 use axum::Router;
 use axum::extract::State;

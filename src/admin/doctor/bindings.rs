@@ -16,19 +16,19 @@ pub(super) async fn examine(
     let in_lanes = lanes::are_there(connection).await?;
     for queue in &lanes::wanted_queues(connection, 0).await? {
         let Some(bindings) = management.bindings(&queue.name).await? else { continue };
-        let is_bound = bindings
-            .iter()
-            .any(|binding| binding.source == queue.bound_to && binding.routing_key == queue.by);
+        let is_bound = bindings.iter().any(|binding| {
+            binding.source == queue.bound_to && binding.routing_key == queue.routing_key
+        });
         judge(examined, queue, is_bound, in_lanes);
     }
     if examined.is_clean_since(first) {
-        examined.ok("queues are bound as wanted");
+        examined.ok("queues are bound as expected");
     }
     Ok(())
 }
 
 fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bool) {
-    let (name, exchange, by) = (&queue.name, queue.bound_to, queue.by);
+    let (name, exchange, key) = (&queue.name, queue.bound_to, queue.routing_key);
     match (is_bound, in_lanes) {
         (true, true) if name == REQUESTS => {
             let what = format!(
@@ -41,10 +41,10 @@ fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bo
         }
         (false, true) if name == REQUESTS => {}
         (false, _) if exchange == LANES => examined.ok(format!(
-            "{name} is a lane of earlier days; when it is empty and no worker with lanes runs, it can be deleted"
+            "{name} is a lane that is no longer used; delete it when it is empty and no worker with lanes runs"
         )),
         (false, _) => {
-            let what = format!("queue {name} is not bound to exchange {exchange} by `{by}`");
+            let what = format!("queue {name} is not bound to exchange {exchange} by `{key}`");
             let remedy = "Start a worker, or start it again: it binds what is not bound";
             examined.warning(what, remedy);
         }

@@ -2,7 +2,7 @@
 
 use super::responses::Responses;
 use crate::domain::code::Code;
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::wire::schema;
 use serde_json::{Value, json};
 

@@ -41,7 +41,7 @@ async fn the_secret_is_shown_once() {
         assert!(!made.err.contains(&secret));
         let again = world.admin("client create acme").await;
         assert_eq!(again.code, 2);
-        assert!(again.err.contains("there is a client `acme` already"), "{}", again.err);
+        assert!(again.err.contains("client `acme` exists already"), "{}", again.err);
         for words in ["client list", "client list --json", "client disable acme", "audit"] {
             let done = world.admin(words).await;
             assert!(!done.out.contains(&secret) && !done.err.contains(&secret), "{done:?}");
