@@ -5,6 +5,7 @@
 //! a place; and none keeps its place for long without using it: see [`connection`].
 
 pub mod connection;
+mod path;
 
 pub use connection::Peer;
 

@@ -127,10 +127,13 @@ async fn a_body_that_cannot_be_read_is_refused_by_its_own_status() {
     }
     let deep = "[".repeat(10_000);
     assert_eq!(post(json, deep).await.said(), (400, "2302"));
-    for other in ["text/plain", "multipart/form-data; boundary=x", "application/xml", ""] {
+    for other in ["text/plain", "multipart/mixed; boundary=x", "application/xml", ""] {
         let answer = post(other, "goods_id=mug&player_id=p1&amount=1".to_owned()).await;
         assert_eq!(answer.said(), (415, "2302"), "{other}");
     }
+
+    let answer = post("multipart/form-data; boundary=x", "goods_id=mug".to_owned()).await;
+    assert_eq!(answer.said(), (400, "2302"), "a body without its boundary");
 
     let twice = "goods_id=mug&player_id=p1&player_id=p2&amount=1&amount=1".to_owned();
     let answer = post(form, twice).await;
