@@ -185,9 +185,13 @@ async fn a_key_and_a_correlation_id_are_1_to_255_visible_ascii_characters() {
 #[tokio::test]
 async fn an_unknown_route_is_404_and_a_wrong_method_405_in_the_same_envelope() {
     let (site, _process, caller) = front_door().await;
-    for path in ["/", "/redeem/goods", "/Redeem/goods/", "/Redeem/jobs", "/Redeem/jobs/a/b"] {
+    for path in ["/", "/redeem/goods", "/Redeem/goods/x", "/Redeem/jobs", "/Redeem/jobs/a/b"] {
         let answer = caller.post(path, &json!({})).await;
         assert_eq!(answer.said().0, 404, "{path}");
+    }
+    for same in ["/Redeem/goods/", "//Redeem///goods"] {
+        let answer = caller.post(same, &json!({})).await;
+        assert_eq!(answer.said(), (400, "0903"), "{same} is /Redeem/goods");
     }
     let paths = operations().map(|(_, path, _)| path);
     for path in paths.into_iter().chain(["/Auth", "/Auth/renew"]) {
