@@ -104,7 +104,8 @@ async fn lay_out(settings: &Settings) -> broker::Result<u16> {
             broker::topology::declare(&connection, settings.queue_bytes_max).await?;
             lanes::lay_out(&connection, lanes, settings.queue_bytes_max).await?;
         }
-        lanes::count(&connection).await
+        let count = lanes::count(&connection).await?;
+        count.ok_or_else(|| BrokerError::Hidden(lanes::name(1)))
     };
     let laid_out = laying_out.await;
     broker::close(connection).await;
