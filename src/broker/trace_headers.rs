@@ -7,7 +7,7 @@ use crate::broker::short_string::own;
 use crate::broker::topology::REQUESTS;
 use crate::domain::job::Job;
 use crate::traces::messages::{Message, Sending};
-use crate::traces::{Place, TRACEPARENT, TRACESTATE, Traces};
+use crate::traces::{SpanContext, TRACEPARENT, TRACESTATE, Traces};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
@@ -16,13 +16,13 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 const PASSED_ON: [(&str, usize); 2] = [(TRACEPARENT, 255), (TRACESTATE, 512)];
 
 /// Where a message stands in a trace, if it says so.
-pub fn place(properties: &BasicProperties) -> Option<Place> {
+pub fn place(properties: &BasicProperties) -> Option<SpanContext> {
     let headers = properties.headers().as_ref()?;
     let text = |name| match headers.inner().get(name) {
         Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
         _ => None,
     };
-    Place::read(text(TRACEPARENT)?, text(TRACESTATE))
+    SpanContext::read(text(TRACEPARENT)?, text(TRACESTATE))
 }
 
 /// A request as spans tell of it.
@@ -49,14 +49,18 @@ fn outgoing(message: &Outgoing) -> Message<'_> {
 }
 
 /// Begins the span of a message on its way; whoever reads it continues the trace there.
-pub fn send(traces: &Traces, message: &mut Outgoing, parent: Option<&Place>) -> Sending {
+pub fn send(traces: &Traces, message: &mut Outgoing, parent: Option<&SpanContext>) -> Sending {
     let sending = traces.sending(outgoing(message), parent);
     pass_on(&sending, std::slice::from_mut(message));
     sending
 }
 
 /// The same for a letter, copies included.
-pub fn send_all(traces: &Traces, letter: &mut OutboundMessages, parent: Option<&Place>) -> Sending {
+pub fn send_all(
+    traces: &Traces,
+    letter: &mut OutboundMessages,
+    parent: Option<&SpanContext>,
+) -> Sending {
     let sending = send(traces, &mut letter.main, parent);
     pass_on(&sending, &mut letter.copies);
     sending
@@ -71,7 +75,7 @@ pub fn dead_letter(
 ) -> Sending {
     let from = traces.are_on().then(|| place(&received.properties)).flatten();
     let mut sending = traces.sending(outgoing(&letter.main), from.as_ref());
-    sending.tell(Some(why));
+    sending.record_outcome(Some(why));
     if sending.is_kept() {
         pass_on(&sending, &mut letter.copies);
     }
@@ -79,12 +83,12 @@ pub fn dead_letter(
 }
 
 fn pass_on(sending: &Sending, messages: &mut [Outgoing]) {
-    if let Some(place) = sending.place() {
+    if let Some(place) = sending.context() {
         messages.iter_mut().for_each(|message| put(&mut message.properties, &place));
     }
 }
 
-fn put(properties: &mut BasicProperties, place: &Place) {
+fn put(properties: &mut BasicProperties, place: &SpanContext) {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(own(TRACEPARENT), AMQPValue::LongString(place.traceparent().into()));
     if let Some(state) = place.tracestate() {

@@ -19,9 +19,7 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Life of a token.
 pub const TOKEN_LIFE: Duration = Duration::days(3);
-/// Shortest secret, in bytes.
 pub const SECRET_MIN_BYTES: usize = 32;
 
 /// Shortest piece of a text that counts as repeated.
@@ -37,7 +35,6 @@ pub enum UnusableSecrets {
         "REDEEMQ_SECRET: secret {0} of the list has less than 32 bytes; make one with `openssl rand -hex 32`"
     )]
     TooShort(usize),
-    /// So many.
     #[error(
         "REDEEMQ_SECRET: {0} secrets are too many: a request carries a PIN's hash under each, and may carry 4; drop the oldest, after `redeemq branch new-pin` for the branches that still have a PIN under it"
     )]
@@ -62,7 +59,6 @@ struct Keys {
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Who holds it.
     pub client: ClientId,
     /// Renewing raises the client's generation; tokens of earlier ones are void.
     pub generation: i32,

@@ -1,4 +1,4 @@
-//! What jobs need for themselves while they are decided, and which of it somebody else holds.
+//! Which rows a job locks while it is decided, and which of them another session holds.
 
 use super::error::Result;
 use super::load::targets;
@@ -12,22 +12,21 @@ use sqlx::{PgExecutor, PgPool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Something that a job has locked while it is decided.
+/// A row or rows that a job locks while it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
+pub enum LockKey {
     /// Goods, by one of their names.
     Goods(Scope, Target),
-    /// What a player owns.
     Player(Player),
 }
 
-/// One thing that is held, by all its names.
-pub type Held = Arc<[Need]>;
+/// A lock that is held, by all its keys: goods have an id and may have a group.
+pub type LockedRow = Arc<[LockKey]>;
 
 /// All that this job may have to lock.
-pub fn needs(job: &Job) -> Vec<Need> {
-    let goods = targets(job).into_iter().map(|(scope, target)| Need::Goods(scope, target));
-    goods.chain(player(job).map(Need::Player)).collect()
+pub fn needs(job: &Job) -> Vec<LockKey> {
+    let goods = targets(job).into_iter().map(|(scope, target)| LockKey::Goods(scope, target));
+    goods.chain(player(job).map(LockKey::Player)).collect()
 }
 
 /// Only a redemption touches what a player owns.
@@ -38,12 +37,12 @@ fn player(job: &Job) -> Option<Player> {
     }
 }
 
-/// What these jobs need and somebody else holds now, be it another worker for an instant. Each
-/// statement lets go of its own locks when it ends.
+/// What these jobs lock and another session holds now, perhaps only for an instant. Each statement
+/// releases its own locks when it ends.
 ///
 /// # Errors
 /// As the database has it.
-pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<Held>> {
+pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<LockedRow>> {
     let mut held = held_goods(store, &jobs.iter().flat_map(targets).collect()).await?;
     held.extend(held_players(store, &jobs.iter().filter_map(player).collect()).await?);
     Ok(held)
@@ -52,7 +51,7 @@ pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<Held>> {
 async fn held_goods(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(Scope, Target)>,
-) -> Result<Vec<Held>> {
+) -> Result<Vec<LockedRow>> {
     let (ids, groups) = Names::of(wanted.iter().cloned());
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -77,12 +76,15 @@ async fn held_goods(
         let scope = Scope::trusted(row.scope);
         let group = row.group_name.map(|group| Target::Group(Id::trusted(group)));
         let id = Target::Goods(Id::trusted(row.goods_id));
-        std::iter::once(id).chain(group).map(|name| Need::Goods(scope.clone(), name)).collect()
+        std::iter::once(id).chain(group).map(|name| LockKey::Goods(scope.clone(), name)).collect()
     });
     Ok(names.collect())
 }
 
-async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Result<Vec<Held>> {
+async fn held_players(
+    db: impl PgExecutor<'_>,
+    wanted: &BTreeSet<Player>,
+) -> Result<Vec<LockedRow>> {
     let wanted = Players::of(wanted);
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -101,6 +103,7 @@ async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Res
     )
     .fetch_all(db)
     .await?;
-    let player = |(client, player)| Need::Player((ClientId::trusted(client), Id::trusted(player)));
+    let player =
+        |(client, player)| LockKey::Player((ClientId::trusted(client), Id::trusted(player)));
     Ok(rows.into_iter().map(|row| [player((row.client_id, row.player_id))].into()).collect())
 }

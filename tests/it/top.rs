@@ -143,8 +143,9 @@ async fn however_it_ends_the_terminal_is_as_before() {
         let crash = [("REDEEMQ_CRASH", *crash)];
         let environment = if crash[0].1.is_empty() { &crash[..0] } else { &crash };
         let terminal = Terminal::run(&[&nobody[..], &["--every", "60"]].concat(), environment);
-        let shown =
-            terminal.shows(&["127.0.0.1:1 is down: Connection refused", "no process answers"]).await;
+        let shown = terminal
+            .shows(&["127.0.0.1:1 is down: Connection refused", "no process answers"])
+            .await;
         assert!(!shown.contains("before"), "{shown}");
         end(&terminal);
         let ended = format!("ended with {status}");

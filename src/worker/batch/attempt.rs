@@ -6,7 +6,7 @@ use crate::domain::outcome::Outcome;
 use crate::failpoint::{self, Point};
 use crate::store::persist::Entry;
 use crate::store::{self, StoreError};
-use crate::traces::{Place, Traces};
+use crate::traces::{SpanContext, Traces};
 use crate::wire::answer;
 use crate::worker::batch::job_result::JobResult;
 use crate::worker::context::Context;
@@ -24,7 +24,7 @@ use time::OffsetDateTime;
 pub async fn attempt(
     context: Arc<Context>,
     jobs: Arc<[Job]>,
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut db = context.store.acquire().await?;
     let decided = store::in_time(in_transaction(&mut db, &context, &jobs, batch)).await;
@@ -38,7 +38,7 @@ async fn in_transaction(
     db: &mut PgConnection,
     context: &Context,
     jobs: &[Job],
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut steps = Steps::begin(&context.traces, batch);
     let mut db = db.begin().await?;
@@ -69,11 +69,11 @@ async fn in_transaction(
 struct Steps<'a> {
     begun: Instant,
     traces: &'a Traces,
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 }
 
 impl<'a> Steps<'a> {
-    fn begin(traces: &'a Traces, batch: Option<Place>) -> Self {
+    fn begin(traces: &'a Traces, batch: Option<SpanContext>) -> Self {
         Self { begun: Instant::now(), traces, batch }
     }
 
@@ -122,10 +122,10 @@ fn answers(
         Verdict::Replay(Earlier::InBatch(first)) => bodies[*first].clone().unwrap_or_default(),
         Verdict::Replay(Earlier::Stored(stored)) => stored.body.as_str().into(),
         Verdict::KeyConflict(Earlier::InBatch(first)) => {
-            answer::reused(job, jobs[*first].accepted_at, now).into()
+            answer::key_conflict(job, jobs[*first].accepted_at, now).into()
         }
         Verdict::KeyConflict(Earlier::Stored(stored)) => {
-            answer::reused(job, stored.accepted_at, stored.decided_at).into()
+            answer::key_conflict(job, stored.accepted_at, stored.decided_at).into()
         }
     };
     let answer = |(place, (job, verdict)): (usize, (&Job, &Verdict))| JobResult {

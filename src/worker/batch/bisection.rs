@@ -1,7 +1,7 @@
 //! A batch in parts: what is left to be tried, in the order of arrival, and what came out of it.
 
 use crate::domain::job::Job;
-use crate::store::held::{Held, needs};
+use crate::store::held::{LockedRow, needs};
 use crate::worker::batch::process::Processed;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct Bisection {
     left: Vec<Part>,
     /// What was found to be held: jobs that need it are not tried any more in this run, or later ones
     /// would overtake earlier ones.
-    held: Vec<Held>,
+    held: Vec<LockedRow>,
 }
 
 impl Bisection {
@@ -79,14 +79,14 @@ impl Bisection {
 
     /// It took too long: for what is held, if anything is, else for its size. A job that takes too
     /// long all alone waits for it knows not what, and whoever needs the same waits behind it.
-    pub fn stalled(&mut self, part: Part, held: Vec<Held>) {
-        let needed = |held: &Held| part.jobs.iter().any(|job| is_needed(held, job));
-        let mut held: Vec<Held> = held.into_iter().filter(needed).collect();
+    pub fn stalled(&mut self, part: Part, held: Vec<LockedRow>) {
+        let needed = |held: &LockedRow| part.jobs.iter().any(|job| is_needed(held, job));
+        let mut held: Vec<LockedRow> = held.into_iter().filter(needed).collect();
         if held.is_empty() && part.places.len() > 1 {
             return self.bisect(part);
         }
         if held.is_empty() {
-            let all: Held = part.jobs.iter().flat_map(needs).collect();
+            let all: LockedRow = part.jobs.iter().flat_map(needs).collect();
             self.done(&part, [Processed::Waits(Arc::clone(&all))]);
             held.push(all);
         } else {
@@ -103,6 +103,6 @@ impl Bisection {
 }
 
 /// Whether a job needs this.
-pub fn is_needed(held: &Held, job: &Job) -> bool {
+pub fn is_needed(held: &LockedRow, job: &Job) -> bool {
     needs(job).iter().any(|need| held.contains(need))
 }

@@ -1,6 +1,6 @@
 //! What a job's caller is told.
 
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub struct JobResult {
     /// Whether something changed hands just now: more than a stored refusal.
     pub is_effective: bool,
     /// Where its result continues its job's trace, if that is kept.
-    pub place: Option<Place>,
+    pub place: Option<SpanContext>,
 }
 
 impl JobResult {

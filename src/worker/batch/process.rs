@@ -14,7 +14,7 @@
 
 use crate::domain::job::Job;
 use crate::retry::Pauses;
-use crate::store::held::{self, Held};
+use crate::store::held::{self, LockedRow};
 use crate::store::{self, Fault, StoreError};
 use crate::wire::answer;
 use crate::worker::batch::attempt::{attempt, count_duplicates};
@@ -37,7 +37,7 @@ pub enum Processed {
     /// The same, but no other job has got anything meanwhile: not yet proven to be its own fault.
     Suspect(String),
     /// Somebody else holds what it needs.
-    Waits(Held),
+    Waits(LockedRow),
     /// We are stopping, and the database is away: somebody else will decide it.
     Abandoned,
 }
@@ -102,7 +102,7 @@ enum Stuck {
     /// A job of the part is to blame.
     OfJob(String),
     /// It took too long, and this is held by somebody else.
-    Stalled(Vec<Held>),
+    Stalled(Vec<LockedRow>),
     Stopping,
 }
 
@@ -135,7 +135,7 @@ async fn persistently(
         metrics::counter!("redeemq_batch_errors_total", "kind" => kind).increment(1);
         spans.failed(kind);
         match error.fault() {
-            Fault::Again => continue,
+            Fault::Retry => continue,
             Fault::OfJob => return Err(Stuck::OfJob(error.to_string())),
             Fault::Stalled => {
                 match store::in_time(held::held(&context.store, jobs)).await {
@@ -164,7 +164,7 @@ fn tell_paused(context: &Context, is_paused: bool) {
 
 fn kind(fault: Fault) -> &'static str {
     match fault {
-        Fault::Again => "twin",
+        Fault::Retry => "twin",
         Fault::Transient => "transient",
         Fault::Stalled => "stalled",
         Fault::OfJob => "job",
@@ -172,7 +172,7 @@ fn kind(fault: Fault) -> &'static str {
     }
 }
 
-fn stalled(error: &StoreError, jobs: usize, held: Vec<Held>) -> Stuck {
+fn stalled(error: &StoreError, jobs: usize, held: Vec<LockedRow>) -> Stuck {
     let held_rows = held.len();
     tracing::warn!(%error, jobs, held_rows, "a batch was not done in time: what is held by others is waited for aside");
     Stuck::Stalled(held)
@@ -208,12 +208,12 @@ pub async fn look_up(context: &Context, job: &Job) -> Result<Option<JobResult>, 
     let finding = store::ledger::find(&context.store, &job.client, job.key);
     let standing = store::in_time(finding).await?;
     Ok(match standing {
-        store::ledger::Standing::Decided(stored) => {
-            let body = answer::again(job, &stored).into();
+        store::ledger::JobStatus::Decided(stored) => {
+            let body = answer::replay(job, &stored).into();
             count_duplicates("stored", 1);
             Some(JobResult { body, decided_at: None, is_effective: false, place: None })
         }
-        store::ledger::Standing::Dead | store::ledger::Standing::Unseen => None,
+        store::ledger::JobStatus::Dead | store::ledger::JobStatus::Unseen => None,
     })
 }
 

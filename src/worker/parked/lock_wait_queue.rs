@@ -5,7 +5,7 @@
 use crate::domain::job::Job;
 use crate::retry::Pauses;
 use crate::store;
-use crate::store::held::{self, Held, Need};
+use crate::store::held::{self, LockKey, LockedRow};
 use crate::worker::batch::bisection::is_needed;
 use crate::worker::batch::delivery::{Delivery, Payload};
 use crate::worker::batch::process::{Processed, process};
@@ -31,7 +31,7 @@ pub struct LockWaitQueue {
 
 struct WaitGroup {
     number: u64,
-    held: Held,
+    held: LockedRow,
     deliveries: VecDeque<Delivery>,
     /// When the first of them was accepted, or the first of those that are in the database.
     oldest: Option<OffsetDateTime>,
@@ -75,7 +75,7 @@ impl LockWaitQueue {
     }
 
     /// Opens a group for what is held, unless there is one.
-    pub fn hold(&mut self, delivery: Delivery, held: &Held) {
+    pub fn hold(&mut self, delivery: Delivery, held: &LockedRow) {
         let same = |group: &&mut WaitGroup| group.held.iter().any(|need| held.contains(need));
         if let Some(group) = self.groups.iter_mut().find(same) {
             return group.deliveries.push_back(delivery);
@@ -184,8 +184,8 @@ impl LockWaitQueue {
 
 /// Goods are locked before what players own, so waiting for a player would hold up all who want the
 /// same goods: there we look first. For goods we stand in line, or busy ones would never be ours.
-async fn is_bound_to_wait(context: &Context, held: &Held, deliveries: &[Delivery]) -> bool {
-    if held.iter().any(|need| matches!(need, Need::Goods(..))) {
+async fn is_bound_to_wait(context: &Context, held: &LockedRow, deliveries: &[Delivery]) -> bool {
+    if held.iter().any(|need| matches!(need, LockKey::Goods(..))) {
         return false;
     }
     let jobs: Vec<Job> = deliveries.iter().filter_map(Delivery::job).cloned().collect();

@@ -411,10 +411,7 @@ async fn an_import_sees_what_the_one_before_it_made() {
         assert_eq!((code, counts(&report)), (1, [3, 1, 0, 0, 2]));
         assert_eq!(
             reasons(&report),
-            [
-                "2: group: it is `G`, and cannot change",
-                "3: group `G` belongs to goods `a` already"
-            ]
+            ["2: group: it is `G`, and cannot change", "3: group `G` belongs to goods `a` already"]
         );
     })
     .await;

@@ -113,10 +113,7 @@ async fn an_api_that_does_not_let_us_ask_is_told_without_its_password() {
         assert_eq!(said.status, Some(2), "{}", said.text);
         assert!(said.left_out("policies, bindings and alarms"), "{}", said.text);
         let text = &said.text;
-        assert!(
-            text.contains(words) && text.contains("Check RABBITMQ_MANAGEMENT_URL"),
-            "{text}"
-        );
+        assert!(text.contains(words) && text.contains("Check RABBITMQ_MANAGEMENT_URL"), "{text}");
         assert!(!text.contains("the-password"), "{text}");
         // It is no reason for a worker not to start.
         let worker = site.start(harness::Role::Worker, &environment).await;
