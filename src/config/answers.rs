@@ -1,6 +1,7 @@
 //! How an ingress answers its callers.
 
 use crate::domain::answer_mode::AnswerMode;
+use crate::ingress::cors::CorsOrigins;
 use crate::setting::{self, setting};
 use clap::Args;
 use clap::builder::TypedValueParser;
@@ -23,6 +24,17 @@ pub struct AnswerOptions {
     #[arg(long, env = "REDEEMQ_SYNC_SECONDS", value_name = "SECONDS", default_value_t = SYNC_SECONDS,
           help_heading = HEADING, value_parser = setting::whole(1..=SYNC_SECONDS_MAX))]
     sync_seconds: u8,
+    /// Origins whose web pages may call, comma-separated, or * for all; off if not given
+    #[arg(long, env = "REDEEMQ_CORS_ORIGINS", value_name = "ORIGINS", help_heading = HEADING,
+          value_parser = origins())]
+    pub cors_origins: Option<CorsOrigins>,
+}
+
+fn origins() -> impl TypedValueParser<Value = CorsOrigins> {
+    setting(
+        "origins, as https://shop.example (scheme, host and port only), comma-separated, or * for all",
+        |text| text.parse().ok(),
+    )
 }
 
 fn mode() -> impl TypedValueParser<Value = AnswerMode> {

@@ -71,6 +71,7 @@ impl Server {
             idle_max: options.idle_max(),
             limits: options.limits(),
             answers: options.answers.answers,
+            cors_origins: options.answers.cors_origins.clone(),
             sync_wait: options.answers.sync_wait(),
         })
     }

@@ -9,6 +9,7 @@
 //!
 //! The next request's headers need no limit of their own: sending them slowly holds no more than being idle.
 
+use super::path;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -92,6 +93,7 @@ pub(super) async fn serve(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
+        path::tidy(request.uri_mut());
         router.clone().call(request)
     });
     let mut serving = pin!(

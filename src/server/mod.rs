@@ -5,6 +5,7 @@
 //! a request: see [`connection`].
 
 pub mod connection;
+mod path;
 
 pub use connection::Peer;
 

@@ -174,7 +174,7 @@ async fn a_missing_column_pauses_the_lane_until_it_is_back() {
         worker.metric("redeemq_batch_errors_total", "kind=\"deployment\"").await >= 3.0
     })
     .await;
-    worker.logged("the database refuses every batch: mend it; jobs wait and nothing is lost").await;
+    worker.logged("the database refuses every batch; fix it: jobs wait and nothing is lost").await;
     assert_eq!(splits(&worker).await, 0.0);
     assert_eq!(bench.depth("redeem.dead").await, 0);
 

@@ -2,7 +2,8 @@
 
 use crate::broker::Result;
 use crate::worker::batch::delivery::{Delivery, Payload};
-use crate::worker::batch::process::{self, Processed};
+use crate::worker::batch::outcome::Processed;
+use crate::worker::batch::process;
 use crate::worker::lane::state::Lane;
 use crate::worker::metrics::lane::{record_blocked, record_busy, record_parked};
 use crate::worker::publish::pending_result::PendingResult;
@@ -18,13 +19,15 @@ impl Lane {
         stop: &CancellationToken,
     ) -> Result<()> {
         let waiting = self.oldest_waiting();
-        self.context.hand.holds(batch.iter().filter_map(Delivery::accepted_at).chain(waiting));
+        self.context
+            .in_flight_age
+            .set(batch.iter().filter_map(Delivery::accepted_at).chain(waiting));
         if !self.unblocked(stop).await {
             self.untried.extend(batch);
             return Ok(());
         }
         let mut results = Vec::with_capacity(batch.len());
-        let deliveries = self.to_be_decided(batch, &mut results).await;
+        let deliveries = self.admit(batch, &mut results).await;
         record_busy(&self.context, true);
         let has_proof = self.suspects.has_proof();
         let outcomes = process::process(&self.context, &deliveries, has_proof, stop).await;
@@ -33,8 +36,9 @@ impl Lane {
         Ok(())
     }
 
-    /// Parks what needs a locked row, and settles what is not to be tried; returns all others.
-    async fn to_be_decided(
+    /// Admits a batch: parks what needs a locked row, settles what is not to be tried, and returns the jobs
+    /// that are to be decided.
+    async fn admit(
         &mut self,
         batch: Vec<Delivery>,
         results: &mut Vec<PendingResult>,
@@ -72,7 +76,7 @@ impl Lane {
     ) {
         for (delivery, outcome) in outcomes {
             match outcome {
-                Processed::Answered(result) => {
+                Processed::Decided(result) => {
                     if result.is_effective {
                         self.suspects.add_proof();
                     }
@@ -91,12 +95,12 @@ impl Lane {
                     tracing::error!(%error, "job failed alone; retrying before it is dead-lettered");
                     self.suspects.add_failed(delivery);
                 }
-                Processed::Waits(held) => self.parked.hold(delivery, &held),
+                Processed::Parked(keys) => self.parked.park(delivery, keys),
                 Processed::Abandoned => {}
             }
         }
         record_parked(&self.context, self.parked.len(), self.suspects.len());
-        self.context.hand.holds(self.oldest_waiting());
+        self.context.in_flight_age.set(self.oldest_waiting());
         self.publishing.send(results).await;
     }
 

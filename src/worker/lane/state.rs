@@ -8,7 +8,7 @@ use crate::worker::context::Context;
 use crate::worker::lane::prefetch::Prefetch;
 use crate::worker::lane::publishing::Publishing;
 use crate::worker::lane::start::Start;
-use crate::worker::parked::lock_wait_queue::LockWaitQueue;
+use crate::worker::parked::parked_jobs::ParkedJobs;
 use crate::worker::publish::result_publisher::ResultPublisher;
 use crate::worker::redelivery::dead_letterer::DeadLetterer;
 use crate::worker::redelivery::poison_suspects::PoisonSuspects;
@@ -24,7 +24,7 @@ pub(super) struct Lane {
     pub(super) consumer: Consumer,
     pub(super) prefetch: Prefetch,
     pub(super) gatherer: Gatherer,
-    pub(super) parked: LockWaitQueue,
+    pub(super) parked: ParkedJobs,
     pub(super) suspects: PoisonSuspects,
     pub(super) dead_letterer: DeadLetterer,
     pub(super) publishing: Publishing,
@@ -39,7 +39,8 @@ impl Lane {
         let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
         let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
         let prefetch = u16::try_from(settings.batch_max * BATCHES_PREFETCHED).unwrap_or(u16::MAX);
-        let (pool, bound, silent) = (&context.publishers, &context.bound, &context.silent);
+        let (pool, bound, silent) =
+            (&context.publishers, &context.max_message_size, &context.route_circuits);
         let held_max = usize::from(prefetch / 4);
         let publisher =
             ResultPublisher::open(pool, bound, silent, consumer.settler(), held_max).await?;
@@ -50,7 +51,7 @@ impl Lane {
             consumer,
             prefetch: Prefetch::new(prefetch),
             gatherer: Gatherer::new(settings.batch_max),
-            parked: LockWaitQueue::default(),
+            parked: ParkedJobs::new(settings.batch_max),
             suspects: PoisonSuspects::none(),
             dead_letterer: DeadLetterer::new(Arc::clone(context)),
             publishing: Publishing::start(publisher),

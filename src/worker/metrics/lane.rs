@@ -15,7 +15,7 @@ pub(in crate::worker) fn record_idle(context: &Context) {
 pub(in crate::worker) fn record_no_session(context: &Context) {
     record_consuming(context, false);
     record_parked(context, 0, 0);
-    context.hand.holds(std::iter::empty());
+    context.in_flight_age.set(std::iter::empty());
 }
 
 pub(in crate::worker) fn record_consuming(context: &Context, is_consuming: bool) {

@@ -1,12 +1,12 @@
 //! Dead-lettering: what can't be decided goes to the dead queue, and is recorded for whoever asks for its
 //! job's status.
 
+use crate::broker::message_spans;
 use crate::broker::publish::outbound;
-use crate::broker::trace_headers;
 use crate::store;
 use crate::wire::request::Known;
 use crate::worker::batch::delivery::{Delivery, Payload};
-use crate::worker::batch::process;
+use crate::worker::batch::replay;
 use crate::worker::context::Context;
 use crate::worker::publish::pending_result::PendingResult;
 use crate::worker::redelivery::dead_letter_rate::{Allowance, DeadLetterRate, POISON_MAX};
@@ -52,7 +52,7 @@ impl DeadLetterer {
         let Payload::OverLimit(job) = &delivery.payload else {
             return Ok(OverLimitOutcome::NotYet(delivery));
         };
-        let is_over_limit = match process::look_up(&self.context, job).await {
+        let is_over_limit = match replay::find(&self.context, job).await {
             Ok(Some(answer)) => {
                 let result = PendingResult::of(&delivery, &self.context.traces, &answer);
                 return Ok(OverLimitOutcome::Settled(result));
@@ -120,7 +120,7 @@ impl DeadLetterer {
         tracing::warn!(kind, reason, "dead-lettering a message");
         let mut letter = outbound::dead(&delivery.received, known.as_ref(), reason);
         let sending =
-            trace_headers::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
+            message_spans::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
         let tag = delivery.received.tag;
         Ok(PendingResult { tag, letter, decided_at: None, is_dead: true, sending })
     }

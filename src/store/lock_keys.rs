@@ -1,4 +1,4 @@
-//! Which rows a job locks while it is decided, and which of them another session holds.
+//! What jobs lock while they are decided, and which of it other sessions hold now.
 
 use super::error::Result;
 use super::load::targets;
@@ -12,24 +12,45 @@ use sqlx::{PgExecutor, PgPool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A row or rows that a job locks while it is decided.
+/// A row, or a player's rows, that a job locks while it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LockKey {
+enum LockKey {
     /// Goods, by one of their names.
     Goods(Scope, Target),
+    /// The balances of a player.
     Player(Player),
 }
 
-/// A lock that is held, by all its keys: goods have an id and may have a group.
-pub type LockedRow = Arc<[LockKey]>;
+/// Keys of what is locked together: one row by all its names, or all that some jobs lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LockKeys(Arc<[LockKey]>);
 
-/// All that this job may have to lock.
-pub fn needs(job: &Job) -> Vec<LockKey> {
-    let goods = targets(job).into_iter().map(|(scope, target)| LockKey::Goods(scope, target));
-    goods.chain(player(job).map(LockKey::Player)).collect()
+impl LockKeys {
+    /// All that these jobs may lock.
+    pub(crate) fn of(jobs: &[Job]) -> Self {
+        Self(jobs.iter().flat_map(keys).collect())
+    }
+
+    /// Whether a job may lock one of these.
+    pub(crate) fn are_needed_by(&self, job: &Job) -> bool {
+        keys(job).any(|key| self.0.contains(&key))
+    }
+
+    pub(crate) fn overlap(&self, others: &Self) -> bool {
+        self.0.iter().any(|key| others.0.contains(key))
+    }
+
+    pub(crate) fn name_goods(&self) -> bool {
+        self.0.iter().any(|key| matches!(key, LockKey::Goods(..)))
+    }
 }
 
-/// Only a redemption touches what a player owns.
+fn keys(job: &Job) -> impl Iterator<Item = LockKey> {
+    let goods = targets(job).into_iter().map(|(scope, target)| LockKey::Goods(scope, target));
+    goods.chain(player(job).map(LockKey::Player))
+}
+
+/// Only a redemption touches balances.
 fn player(job: &Job) -> Option<Player> {
     match &job.request {
         Ok(Request::Redeem(redeem)) => Some((job.client.clone(), redeem.player.clone())),
@@ -37,12 +58,12 @@ fn player(job: &Job) -> Option<Player> {
     }
 }
 
-/// What these jobs lock and another session holds now, perhaps only for an instant. Each statement
-/// releases its own locks when it ends.
+/// Which rows that these jobs lock another session holds now, be it a worker's for an instant. Each
+/// statement releases its own locks when it ends.
 ///
 /// # Errors
 /// As the database has it.
-pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<LockedRow>> {
+pub(crate) async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<LockKeys>> {
     let mut held = held_goods(store, &jobs.iter().flat_map(targets).collect()).await?;
     held.extend(held_players(store, &jobs.iter().filter_map(player).collect()).await?);
     Ok(held)
@@ -51,7 +72,7 @@ pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<LockedRow>> {
 async fn held_goods(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(Scope, Target)>,
-) -> Result<Vec<LockedRow>> {
+) -> Result<Vec<LockKeys>> {
     let (ids, groups) = Names::of(wanted.iter().cloned());
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -72,19 +93,17 @@ async fn held_goods(
     )
     .fetch_all(db)
     .await?;
-    let names = rows.into_iter().map(|row| {
+    let keys = rows.into_iter().map(|row| {
         let scope = Scope::trusted(row.scope);
         let group = row.group_name.map(|group| Target::Group(Id::trusted(group)));
         let id = Target::Goods(Id::trusted(row.goods_id));
-        std::iter::once(id).chain(group).map(|name| LockKey::Goods(scope.clone(), name)).collect()
+        let names = std::iter::once(id).chain(group);
+        LockKeys(names.map(|name| LockKey::Goods(scope.clone(), name)).collect())
     });
-    Ok(names.collect())
+    Ok(keys.collect())
 }
 
-async fn held_players(
-    db: impl PgExecutor<'_>,
-    wanted: &BTreeSet<Player>,
-) -> Result<Vec<LockedRow>> {
+async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Result<Vec<LockKeys>> {
     let wanted = Players::of(wanted);
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -103,7 +122,9 @@ async fn held_players(
     )
     .fetch_all(db)
     .await?;
-    let player =
-        |(client, player)| LockKey::Player((ClientId::trusted(client), Id::trusted(player)));
-    Ok(rows.into_iter().map(|row| [player((row.client_id, row.player_id))].into()).collect())
+    let keys = rows.into_iter().map(|row| {
+        let player = (ClientId::trusted(row.client_id), Id::trusted(row.player_id));
+        LockKeys([LockKey::Player(player)].into())
+    });
+    Ok(keys.collect())
 }
