@@ -80,7 +80,7 @@ pub(super) struct ResultCounts {
 impl ResultCounts {
     /// A result that is settled.
     pub(super) fn add(&mut self, receipt: ConfirmStatus, result: &mut PendingResult) {
-        result.sending.tell(fault(receipt));
+        result.sending.record_outcome(fault(receipt));
         match (receipt, result.is_dead) {
             (ConfirmStatus::Confirmed, true) => *self.outcomes.entry("dead").or_default() += 1,
             (receipt, _) => self.add_result(receipt, result.decided_at),
