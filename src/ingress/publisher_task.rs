@@ -224,7 +224,7 @@ fn answer_all(callers: Vec<oneshot::Sender<Acceptance>>, acceptance: Acceptance)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::{BasicProperties, own};
+    use crate::broker::{BasicProperties, short_string};
     use std::cell::Cell;
     use std::future::{pending, ready};
 
@@ -232,7 +232,7 @@ mod tests {
         let (acceptance, answered) = oneshot::channel();
         let message = Outgoing {
             exchange: "",
-            routing_key: own("goods"),
+            routing_key: short_string("goods"),
             mandatory: true,
             properties: BasicProperties::default(),
             body: Vec::new().into(),

@@ -9,7 +9,7 @@ use super::request_message::RequestMessage;
 use super::response::{Rejection, decision};
 use super::state::AppState;
 use super::wait::Wait;
-use crate::broker::trace_headers;
+use crate::broker::message_spans;
 use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
@@ -95,7 +95,7 @@ async fn publish(
     let reply_to = waiter.as_ref().map(|waiter| waiter.reply_to.as_str());
     let operation = message.operation.as_str();
     let mut outgoing = message.outgoing(job, reply_to);
-    let mut sending = trace_headers::send(&state.traces, &mut outgoing, parent);
+    let mut sending = message_spans::send(&state.traces, &mut outgoing, parent);
     let acceptance = state.publisher.publish(outgoing).await;
     sending.tell(fault(acceptance));
     match acceptance {

@@ -31,7 +31,7 @@ async fn a_worker_whose_publisher_panics_begins_another_session_and_decides_once
     let job = mug("acme");
     bench.publish(&job).await;
     assert_eq!(results.of(&job).await.code(), "0000");
-    process.logged_because("the lane lost its broker and will reconnect", "panicked").await;
+    process.logged_because("lane lost its broker connection; reconnecting", "panicked").await;
     process.until_back().await;
     assert_eq!(site.number("select sum(granted)::bigint from goods").await, 1);
     site.audit();

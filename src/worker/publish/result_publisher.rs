@@ -21,7 +21,7 @@ use crate::worker::publish::unconfirmed::{UnconfirmedResult, UnconfirmedResults}
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often a refused result is tried again, and after what pause: for 5 s. Tries are counted, not
@@ -83,19 +83,27 @@ impl ResultPublisher {
         self.publisher.pressure()
     }
 
-    /// From the first result to the last.
+    /// From the first result to the last; notifies of each batch that was published.
     ///
     /// # Errors
     /// The session is over then: what is not settled is delivered again.
-    pub async fn publish(mut self, results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
-        let published = self.publish_all(results).await;
+    pub async fn publish(
+        mut self,
+        results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: Arc<Notify>,
+    ) -> Result<()> {
+        let published = self.publish_all(results, &window_done).await;
         if published.is_err() {
             self.publisher.discard();
         }
         published
     }
 
-    async fn publish_all(&mut self, mut results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
+    async fn publish_all(
+        &mut self,
+        mut results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: &Notify,
+    ) -> Result<()> {
         let mut refused: Vec<Tried> = Vec::new();
         let mut tick = interval(REFUSED_TRY_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,7 +122,7 @@ impl ResultPublisher {
             self.held_max = if open { self.held_max } else { 0 };
             let is_complete = self.publish_window(window, &mut refused).await?;
             if is_fresh {
-                self.settler.tell_through();
+                window_done.notify_one();
             }
             if !is_complete {
                 self.publisher.renew(&self.pool).await?;

@@ -1,4 +1,4 @@
-//! What jobs need for themselves while they are decided, and which of it somebody else holds.
+//! What jobs lock while they are decided, and which of it other sessions hold now.
 
 use super::error::Result;
 use super::load::targets;
@@ -12,25 +12,45 @@ use sqlx::{PgExecutor, PgPool};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Something that a job has locked while it is decided.
+/// A row, or a player's rows, that a job locks while it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
+enum LockKey {
     /// Goods, by one of their names.
     Goods(Scope, Target),
-    /// What a player owns.
+    /// The balances of a player.
     Player(Player),
 }
 
-/// One thing that is held, by all its names.
-pub type Held = Arc<[Need]>;
+/// Keys of what is locked together: one row by all its names, or all that some jobs lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LockKeys(Arc<[LockKey]>);
 
-/// All that this job may have to lock.
-pub fn needs(job: &Job) -> Vec<Need> {
-    let goods = targets(job).into_iter().map(|(scope, target)| Need::Goods(scope, target));
-    goods.chain(player(job).map(Need::Player)).collect()
+impl LockKeys {
+    /// All that these jobs may lock.
+    pub(crate) fn of(jobs: &[Job]) -> Self {
+        Self(jobs.iter().flat_map(keys).collect())
+    }
+
+    /// Whether a job may lock one of these.
+    pub(crate) fn are_needed_by(&self, job: &Job) -> bool {
+        keys(job).any(|key| self.0.contains(&key))
+    }
+
+    pub(crate) fn overlap(&self, others: &Self) -> bool {
+        self.0.iter().any(|key| others.0.contains(key))
+    }
+
+    pub(crate) fn name_goods(&self) -> bool {
+        self.0.iter().any(|key| matches!(key, LockKey::Goods(..)))
+    }
 }
 
-/// Only a redemption touches what a player owns.
+fn keys(job: &Job) -> impl Iterator<Item = LockKey> {
+    let goods = targets(job).into_iter().map(|(scope, target)| LockKey::Goods(scope, target));
+    goods.chain(player(job).map(LockKey::Player))
+}
+
+/// Only a redemption touches balances.
 fn player(job: &Job) -> Option<Player> {
     match &job.request {
         Ok(Request::Redeem(redeem)) => Some((job.client.clone(), redeem.player.clone())),
@@ -38,12 +58,12 @@ fn player(job: &Job) -> Option<Player> {
     }
 }
 
-/// What these jobs need and somebody else holds now, be it another worker for an instant. Each
-/// statement lets go of its own locks when it ends.
+/// Which rows that these jobs lock another session holds now, be it a worker's for an instant. Each
+/// statement releases its own locks when it ends.
 ///
 /// # Errors
 /// As the database has it.
-pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<Held>> {
+pub(crate) async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<LockKeys>> {
     let mut held = held_goods(store, &jobs.iter().flat_map(targets).collect()).await?;
     held.extend(held_players(store, &jobs.iter().filter_map(player).collect()).await?);
     Ok(held)
@@ -52,7 +72,7 @@ pub async fn held(store: &PgPool, jobs: &[Job]) -> Result<Vec<Held>> {
 async fn held_goods(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(Scope, Target)>,
-) -> Result<Vec<Held>> {
+) -> Result<Vec<LockKeys>> {
     let (ids, groups) = Names::of(wanted.iter().cloned());
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -73,16 +93,17 @@ async fn held_goods(
     )
     .fetch_all(db)
     .await?;
-    let names = rows.into_iter().map(|row| {
+    let keys = rows.into_iter().map(|row| {
         let scope = Scope::trusted(row.scope);
         let group = row.group_name.map(|group| Target::Group(Id::trusted(group)));
         let id = Target::Goods(Id::trusted(row.goods_id));
-        std::iter::once(id).chain(group).map(|name| Need::Goods(scope.clone(), name)).collect()
+        let names = std::iter::once(id).chain(group);
+        LockKeys(names.map(|name| LockKey::Goods(scope.clone(), name)).collect())
     });
-    Ok(names.collect())
+    Ok(keys.collect())
 }
 
-async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Result<Vec<Held>> {
+async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Result<Vec<LockKeys>> {
     let wanted = Players::of(wanted);
     let rows = sqlx::query!(
         r#"with wanted as materialized (
@@ -101,6 +122,9 @@ async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Res
     )
     .fetch_all(db)
     .await?;
-    let player = |(client, player)| Need::Player((ClientId::trusted(client), Id::trusted(player)));
-    Ok(rows.into_iter().map(|row| [player((row.client_id, row.player_id))].into()).collect())
+    let keys = rows.into_iter().map(|row| {
+        let player = (ClientId::trusted(row.client_id), Id::trusted(row.player_id));
+        LockKeys([LockKey::Player(player)].into())
+    });
+    Ok(keys.collect())
 }
