@@ -70,6 +70,7 @@ impl Server {
             connections_max: options.connections_max.into(),
             idle_max: options.idle_max(),
             limits: options.limits(),
+            cors_origins: options.answers.cors_origins.clone(),
             answers: options.answers.answers,
             cors_origins: options.answers.cors_origins.clone(),
             sync_wait: options.answers.sync_wait(),
