@@ -1,8 +1,7 @@
 //! Messages in traces: their headers say where they stand in one.
 
 use crate::broker::consume::received::Received;
-use crate::broker::publish::message::Outgoing;
-use crate::broker::publish::outbound::OutboundMessages;
+use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::short_string::own;
 use crate::broker::topology::REQUESTS;
 use crate::domain::job::Job;

@@ -46,9 +46,9 @@ pub struct Context {
     /// Connections that publish results.
     pub publishers: broker::Pool,
     /// The largest result that the broker takes, as far as is known.
-    pub bound: MaxMessageSize,
-    /// Where results are not confirmed.
-    pub silent: Arc<RouteCircuits>,
+    pub max_message_size: MaxMessageSize,
+    /// Which routes do not confirm.
+    pub route_circuits: Arc<RouteCircuits>,
     /// What the lane has in hand.
     pub hand: Arc<InFlightAge>,
     /// Makes spans.

@@ -63,10 +63,19 @@ pub async fn run(
         running.spawn(async move { watching.await.unwrap_or_default() });
     }
     ::metrics::gauge!("redeemq_routes_silent").set(0.0);
-    let (bound, silent, ages) =
+    let (max_message_size, route_circuits, ages) =
         (MaxMessageSize::default(), Arc::default(), InFlightAges::measured_by(&gauges));
     let (source, hand) = (Source::Common, ages.hand());
-    let common = Context { source, settings, store, publishers, bound, silent, hand, traces };
+    let common = Context {
+        source,
+        settings,
+        store,
+        publishers,
+        max_message_size,
+        route_circuits,
+        hand,
+        traces,
+    };
     let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
         return Ok(());
     };

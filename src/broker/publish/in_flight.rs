@@ -18,7 +18,7 @@ type Sending<'w> = Pin<Box<dyn Future<Output = Result<PublisherConfirm>> + Send 
 /// The messages of one window that are on their way.
 pub(in crate::broker) struct InFlight<'w> {
     /// What is known of each message.
-    receipts: Vec<ConfirmStatus>,
+    statuses: Vec<ConfirmStatus>,
     /// Those that are not written yet stand behind those that are.
     waiting: VecDeque<(usize, Step<'w>)>,
     written: usize,
@@ -33,13 +33,13 @@ enum Step<'w> {
 impl<'w> InFlight<'w> {
     /// Of so many messages, none of which is sent yet.
     pub(in crate::broker) fn new(messages: usize) -> Self {
-        let receipts = vec![ConfirmStatus::Unconfirmed; messages];
+        let statuses = vec![ConfirmStatus::Unconfirmed; messages];
         let waiting = VecDeque::with_capacity(messages);
-        Self { receipts, waiting, written: 0, returned: HashSet::new() }
+        Self { statuses, waiting, written: 0, returned: HashSet::new() }
     }
 
     pub(in crate::broker) fn is_too_large(&mut self, place: usize) {
-        self.receipts[place] = ConfirmStatus::TooLarge;
+        self.statuses[place] = ConfirmStatus::TooLarge;
     }
 
     /// Hands a message to the library, and does not wait until that has written it: its thread would
@@ -119,7 +119,7 @@ impl<'w> InFlight<'w> {
 
     fn note(&mut self, place: usize, confirmation: Confirmation) {
         let is_ack = confirmation.is_ack();
-        self.receipts[place] =
+        self.statuses[place] =
             if is_ack { ConfirmStatus::Confirmed } else { ConfirmStatus::Refused };
         if let Some(message) = confirmation.take_message() {
             let delivery = message.delivery;
@@ -129,20 +129,20 @@ impl<'w> InFlight<'w> {
     }
 
     /// What became of this window.
-    pub(in crate::broker) fn receipts(
+    pub(in crate::broker) fn statuses(
         self,
         window: &[impl Borrow<Outgoing>],
     ) -> Vec<ConfirmStatus> {
         let is_returned = |message: &Outgoing| {
             !self.returned.is_empty() && self.returned.contains(&message.destination())
         };
-        let receipt = |(message, receipt)| match receipt {
+        let status = |(message, status)| match status {
             ConfirmStatus::Confirmed if is_returned(Borrow::borrow(message)) => {
                 ConfirmStatus::Returned
             }
-            receipt => receipt,
+            status => status,
         };
-        window.iter().zip(self.receipts).map(receipt).collect()
+        window.iter().zip(self.statuses).map(status).collect()
     }
 }
 

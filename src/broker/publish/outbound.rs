@@ -1,7 +1,7 @@
 //! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
 
 use crate::broker::consume::received::Received;
-use crate::broker::publish::message::Outgoing;
+use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::short_string::{own, short};
 use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use crate::broker::trace_headers::passed_on;
@@ -25,15 +25,6 @@ pub const REPLAYED: &str = "x-replayed";
 const REASON_MAX_BYTES: usize = 500;
 /// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
 const HEADERS_MAX: usize = 64 * 1024;
-
-/// The messages that one delivery leaves behind.
-#[derive(Debug)]
-pub struct OutboundMessages {
-    /// The result or the dead letter.
-    pub main: Outgoing,
-    /// Copies for whoever asked for one, and notices: one try each.
-    pub copies: Vec<Outgoing>,
-}
 
 /// A decision on its way out.
 pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> OutboundMessages {

@@ -48,8 +48,8 @@ impl BlockedStatus {
 pub struct Publisher {
     connection: Object,
     channel: Channel,
-    bound: MaxMessageSize,
-    pressure: BlockedStatus,
+    max_message_size: MaxMessageSize,
+    blocked_status: BlockedStatus,
 }
 
 impl Publisher {
@@ -57,11 +57,11 @@ impl Publisher {
     ///
     /// # Errors
     /// When there is none to be had.
-    pub async fn open(pool: &Pool, bound: MaxMessageSize) -> Result<Self> {
+    pub async fn open(pool: &Pool, max_message_size: MaxMessageSize) -> Result<Self> {
         let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
         let channel = in_time("channel.open", confirming(&connection)).await?;
-        let pressure = BlockedStatus::of(&connection);
-        Ok(Self { connection, channel, bound, pressure })
+        let blocked_status = BlockedStatus::of(&connection);
+        Ok(Self { connection, channel, max_message_size, blocked_status })
     }
 
     /// Goes on with another connection. What the broker has not confirmed on this one can no longer
@@ -70,16 +70,16 @@ impl Publisher {
     /// # Errors
     /// When there is none to be had.
     pub async fn renew(&mut self, pool: &Pool) -> Result<()> {
-        let mut fresh = Self::open(pool, self.bound.clone()).await?;
-        fresh.pressure = self.pressure.clone();
-        fresh.pressure.follow(&fresh.connection);
+        let mut fresh = Self::open(pool, self.max_message_size.clone()).await?;
+        fresh.blocked_status = self.blocked_status.clone();
+        fresh.blocked_status.follow(&fresh.connection);
         std::mem::replace(self, fresh).discard();
         Ok(())
     }
 
     /// For whoever feeds this publisher.
-    pub fn pressure(&self) -> BlockedStatus {
-        self.pressure.clone()
+    pub fn blocked_status(&self) -> BlockedStatus {
+        self.blocked_status.clone()
     }
 
     /// Whether the broker has blocked this connection (memory or disk alarm).
@@ -119,11 +119,11 @@ impl Publisher {
         window: &[impl Borrow<Outgoing>],
         patient: bool,
     ) -> Result<Vec<ConfirmStatus>> {
-        let receipts = self.offer(window, patient).await?;
-        if receipts.contains(&ConfirmStatus::Unconfirmed) {
+        let statuses = self.publish_allowing_unconfirmed(window, patient).await?;
+        if statuses.contains(&ConfirmStatus::Unconfirmed) {
             return Err(BrokerError::TimedOut("basic.publish"));
         }
-        Ok(receipts)
+        Ok(statuses)
     }
 
     /// The same, but what is not confirmed in time is no error while the broker answers otherwise. This
@@ -131,7 +131,7 @@ impl Publisher {
     ///
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
-    pub async fn offer(
+    pub async fn publish_allowing_unconfirmed(
         &self,
         window: &[impl Borrow<Outgoing>],
         patient: bool,
@@ -147,14 +147,16 @@ impl Publisher {
         )
         .await
         {
-            Some(published) => published.inspect_err(|error| self.bound.learn(window, error))?,
+            Some(published) => {
+                published.inspect_err(|error| self.max_message_size.learn(window, error))?
+            }
             None if self.is_blocked() => return Err(BrokerError::TimedOut("basic.publish")),
             None => {
                 self.ask_for(LAST_ANSWER_MAX).await?;
                 in_flight.look();
             }
         }
-        Ok(in_flight.receipts(window))
+        Ok(in_flight.statuses(window))
     }
 
     async fn publish_all<'w>(
@@ -164,7 +166,7 @@ impl Publisher {
     ) -> Result<()> {
         for (place, message) in window.iter().enumerate() {
             let message: &Outgoing = message.borrow();
-            if !self.bound.allows(message) {
+            if !self.max_message_size.allows(message) {
                 in_flight.is_too_large(place);
                 continue;
             }

@@ -93,15 +93,21 @@ async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken)
     let declare = (start == Start::Usual).then_some(settings.queue_bytes_max);
     let consumer = Consumer::connect(&settings.amqp_url, context.source, declare).await?;
     let held_max = usize::from(prefetch / 4);
-    let (pool, bound, silent) = (&context.publishers, &context.bound, &context.silent);
-    let post = ResultPublisher::open(pool, bound, silent, consumer.settler(), held_max).await?;
+    let publisher = ResultPublisher::open(
+        &context.publishers,
+        &context.max_message_size,
+        &context.route_circuits,
+        consumer.settler(),
+        held_max,
+    )
+    .await?;
 
     let lane = context.source.label();
     tracing::info!(%lane, batch_max = settings.batch_max, prefetch, "consuming");
 
     let (sender, receiver) = mpsc::channel(1);
-    let pressure = post.pressure();
-    let publishing = tokio::spawn(post.publish(receiver));
+    let pressure = publisher.blocked_status();
+    let publishing = tokio::spawn(publisher.publish(receiver));
     let mut lane = Lane {
         context: Arc::clone(context),
         consumer,

@@ -37,10 +37,20 @@ impl Database {
             age_max: None,
             look_every: None,
         };
-        let (source, bound, silent) = (Source::Common, MaxMessageSize::default(), Arc::default());
+        let (source, max_message_size, route_circuits) =
+            (Source::Common, MaxMessageSize::default(), Arc::default());
         let hand = InFlightAges::default().hand();
         let traces = Traces::default();
-        let context = Context { source, settings, store, publishers, bound, silent, hand, traces };
+        let context = Context {
+            source,
+            settings,
+            store,
+            publishers,
+            max_message_size,
+            route_circuits,
+            hand,
+            traces,
+        };
         Ok(Self(Arc::new(context)))
     }
 
