@@ -6,8 +6,8 @@
 
 use crate::broker::connection::{BROKER_TIMEOUT, Pool, close};
 use crate::broker::error::{BrokerError, Result};
+use crate::broker::publish::channel::{confirming, send, within_unblocked};
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
-use crate::broker::publish::publisher::{confirming, send, within_unblocked};
 use deadpool_lapin::Object;
 use lapin::{Confirmation, Connection, ErrorKind};
 use std::sync::Arc;
