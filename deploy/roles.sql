@@ -1,7 +1,8 @@
 -- Users of the database, each with the rights that it needs and no others.
 --
 --   redeemq_owner      redeemq migrate: owns the schema
---   redeemq_ingress    redeemq ingress: tokens, and two functions that tell one row each
+--   redeemq_ingress    redeemq ingress: tokens, two functions that tell one row each, and one that tells of all
+--                      clients what their requests are checked with
 --   redeemq_worker     redeemq worker: decides; reads all but the secrets of clients
 --   redeemq_operator   the commands of an operator: clients, imports, branches, audit, dead letters
 --
@@ -78,7 +79,7 @@ begin
     -- Ingress
     grant select (client_id, disabled_at, token_generation, token_issued_at),
           update (token_generation, token_issued_at) on client to redeemq_ingress;
-    grant execute on function credentials_of, standing_of to redeemq_ingress;
+    grant execute on function credentials_of, standing_of, client_snapshot to redeemq_ingress;
 
     -- Worker; it reads for its audit as well (REDEEMQ_AUDIT_EVERY_SECONDS).
     grant select (client_id, disabled_at) on client to redeemq_worker;
@@ -97,8 +98,9 @@ begin
     grant insert, update (deliveries, noted_at), delete on untried to redeemq_worker;
 
     -- Operator
-    grant select (client_id, name, disabled_at), insert (client_id, name, api_key, api_secret_hash),
-          update (disabled_at) on client to redeemq_operator;
+    grant select (client_id, name, disabled_at, answers),
+          insert (client_id, name, api_key, api_secret_hash, answers),
+          update (disabled_at, answers) on client to redeemq_operator;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch_group,
           ledger, dead_job, staged_goods, staged_coupon, staged_player to redeemq_operator;
     grant select (id, scope, sponsor, merchant, name, enabled),

@@ -27,11 +27,19 @@ const INGRESS_CONNECTIONS: u32 = 8;
 /// From SIGTERM to the end, whatever hangs.
 const STOP_MAX: Duration = Duration::from_millis(9_500);
 
-/// Does what the command line asks.
+/// Does what the command line asks, to its end.
+///
+/// It waits here, not in the binary: futures are compiled where they are polled, and these are most of
+/// the program.
 ///
 /// # Errors
 /// Each says what the reader can do.
-pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+pub fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(execute(command, config))
+}
+
+async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Migrate => {
             store::migrate(&pool(&config, Role::Admin, 1)?).await?;

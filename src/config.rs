@@ -4,6 +4,7 @@ use crate::broker::topology;
 use crate::broker::topology::lanes;
 use crate::secrets::Secrets;
 use crate::{admin, ingress, worker};
+use answers::Answers;
 use clap::{Args, Parser, Subcommand};
 use collector::Collector;
 use door::Door;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub mod answers;
 pub mod collector;
 pub mod door;
 
@@ -71,6 +73,9 @@ pub struct Config {
     /// Whom the ingress lets in.
     #[command(flatten)]
     pub door: Door,
+    /// How callers are answered.
+    #[command(flatten)]
+    pub answers: Answers,
     /// Where /metrics is served.
     #[arg(long, env = "REDEEMQ_METRICS_ADDR", global = true, default_value = "127.0.0.1:9464")]
     pub metrics_addr: SocketAddr,
@@ -161,6 +166,8 @@ impl Config {
             connections_max: self.door.connections_max.into(),
             idle_max: self.door.idle_max(),
             limits: self.door.limits(),
+            answers: self.answers.answers,
+            sync_wait: self.answers.sync_wait(),
         })
     }
 

@@ -21,7 +21,7 @@ pub const TOKEN_LIFE: Duration = Duration::days(3);
 /// Shortest secret, in bytes.
 pub const SECRET_MIN_BYTES: usize = 32;
 
-/// Shortest piece of a text that counts as repeated.
+/// Shortest part of a text that counts as quoted.
 const QUOTED_MIN_BYTES: usize = 3;
 
 type Keyed = Hmac<Sha256>;
@@ -29,19 +29,19 @@ type Keyed = Hmac<Sha256>;
 /// A secret list that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableSecrets {
-    /// The one at this place, counted from 1.
+    /// The secret at this position, counted from 1.
     #[error(
         "REDEEMQ_SECRET: secret {0} of the list has less than 32 bytes; make one with `openssl rand -hex 32`"
     )]
     TooShort(usize),
-    /// So many.
+    /// This many.
     #[error(
         "REDEEMQ_SECRET: {0} secrets are too many: a request carries a PIN's hash under each, and may carry 4; drop the oldest, after `redeemq branch new-pin` for the branches that still have a PIN under it"
     )]
     TooMany(usize),
 }
 
-/// The configured secrets, taken apart by purpose.
+/// The configured secrets, each split into keys of one purpose.
 #[derive(Clone)]
 pub struct Secrets {
     first: Keys,
@@ -59,16 +59,16 @@ struct Keys {
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Who holds it.
+    /// The client that it was given to.
     pub client: ClientId,
     /// Renewing raises the client's generation; tokens of earlier ones are void.
     pub generation: i32,
-    /// First instant at which it is void anyway.
+    /// From this instant on it is void.
     pub expires_at: OffsetDateTime,
 }
 
 impl Secrets {
-    /// Takes the comma-separated list apart.
+    /// Reads the comma-separated list; the first secret signs.
     ///
     /// # Errors
     /// When one of the secrets is too short, or they are too many.
@@ -92,7 +92,7 @@ impl Secrets {
         std::iter::once(&self.first).chain(&self.older)
     }
 
-    /// The id by which a client will know this job.
+    /// The job id that a client gets for this key and content.
     pub fn job_id(&self, client: &ClientId, key: Uuid, content: Content) -> JobId {
         let mut mac = [0; MAC_BYTES];
         let full = over_job(&self.first.job, client, key, content).finalize().into_bytes();
@@ -100,7 +100,7 @@ impl Secrets {
         JobId::Given { key, content, mac }
     }
 
-    /// Whether this client was given this id.
+    /// Whether this job id was given to this client.
     pub fn gave(&self, client: &ClientId, id: &JobId) -> bool {
         match id {
             JobId::Foreign(_) => false,
@@ -110,7 +110,7 @@ impl Secrets {
         }
     }
 
-    /// The token of a client: the same text for the same generation and instant.
+    /// The token of a client: the same text for the same generation and expiry.
     pub fn token(&self, client: &ClientId, generation: i32, expires_at: OffsetDateTime) -> String {
         let claims = format!("{client}.{generation}.{}", expires_at.unix_timestamp());
         let mac = self.first.token.clone().chain_update(&claims).finalize().into_bytes();
@@ -119,17 +119,21 @@ impl Secrets {
 
     /// Reads a token; none when it is forged, garbled or expired.
     pub fn read_token(&self, text: &str, now: OffsetDateTime) -> Option<Token> {
+        self.signed_token(text).filter(|token| now < token.expires_at)
+    }
+
+    /// Reads a token that we signed, expired or not.
+    pub(crate) fn signed_token(&self, text: &str) -> Option<Token> {
         let (claims, mac) = text.rsplit_once('.')?;
         let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
         let verifies = |keys: &Keys| keys.token.clone().chain_update(claims).verify_slice(&mac);
         self.all().find(|keys| verifies(keys).is_ok())?;
         let mut claims = claims.split('.');
-        let token = Token {
+        Some(Token {
             client: ClientId::parse(claims.next()?).ok()?,
             generation: claims.next()?.parse().ok()?,
             expires_at: OffsetDateTime::from_unix_timestamp(claims.next()?.parse().ok()?).ok()?,
-        };
-        (now < token.expires_at).then_some(token)
+        })
     }
 
     /// The hashes of a PIN under every configured secret, by key id: what travels instead of it.
@@ -143,7 +147,7 @@ impl Secrets {
     }
 }
 
-/// What a library says of a text that holds a password, unless it repeats any of it.
+/// A library's error about a text that holds a password, unless it quotes any part of that text.
 pub fn unless_quoting<'a>(words: &'a str, text: &SecretString) -> &'a str {
     let mut pieces = text.expose_secret().split(|c: char| !c.is_alphanumeric());
     match pieces.any(|piece| piece.len() >= QUOTED_MIN_BYTES && words.contains(piece)) {
@@ -170,7 +174,6 @@ impl Keys {
     }
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn keyed(key: &[u8]) -> Keyed {
     Keyed::new_from_slice(key).expect("HMAC takes keys of any length")
 }
@@ -242,6 +245,8 @@ mod tests {
             assert_eq!(secrets.read_token(&forged, now), None, "{forged}");
         }
         assert_eq!(secrets.read_token(&token, now + TOKEN_LIFE), None);
+        assert_eq!(secrets.signed_token(&token).map(|t| t.client), Some(client("a")));
+        assert_eq!(secrets.signed_token(&format!("{token}x")), None);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
 
 use super::output::{Lines, Output};
-use crate::broker::consume::dead_queue::{DeadLetter, DeadQueue};
+use crate::broker::consume::dead_letter::DeadLetter;
+use crate::broker::consume::dead_queue::DeadQueue;
 use crate::broker::consume::received::Received;
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
 use crate::broker::publish::outbound;
 use crate::broker::publish::publisher::Publisher;
 use crate::broker::topology::REQUESTS;
-use crate::broker::{self, BrokerError, own};
+use crate::broker::{self, BrokerError, short_string};
 use crate::progress::{Progress, Unit};
 use crate::store::{self, ledger};
 use crate::wire::{self, request};
@@ -230,9 +231,9 @@ fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
     let operation = letter.properties.kind().as_ref().map_or("replayed", |kind| kind.as_str());
     Ok(Outgoing {
         exchange: REQUESTS,
-        routing_key: own(operation),
+        routing_key: short_string(operation),
         mandatory: true,
-        properties: letter.properties_alive().with_message_id(own(&letter.id)),
+        properties: letter.properties_alive().with_message_id(short_string(&letter.id)),
         body: body.into(),
     })
 }

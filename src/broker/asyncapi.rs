@@ -1,6 +1,6 @@
 //! The messages' description in AsyncAPI 3.0, made of the topology and the types that are written.
 
-use crate::broker::publish::outbound::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
+use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use crate::broker::topology::{DEAD, REPLY_PREFIX, REQUESTS, RESULTS};
 use crate::domain::request::Operation;
 use crate::traces::{TRACEPARENT, TRACESTATE};

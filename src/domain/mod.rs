@@ -7,8 +7,10 @@
 //! A coupon code is worth what it buys, and a PIN's hash what the PIN opens: `Debug` shows neither,
 //! here and in all that carries them, so that no log and no panic can.
 
+pub mod answer_mode;
 pub mod code;
 pub mod decide;
+pub mod form;
 pub mod goods;
 pub mod id;
 pub mod job;

@@ -35,13 +35,13 @@ async fn look_on(
     pauses: &mut Pauses,
 ) -> BrokerError {
     loop {
-        let seen = match depths.look().await {
+        let seen = match depths.read().await {
             Ok(seen) => seen,
             Err(error) => return error,
         };
         for depth in &seen {
             let (messages, consumers) =
-                depth.told.map_or((f64::NAN, f64::NAN), |(messages, consumers)| {
+                depth.counts.map_or((f64::NAN, f64::NAN), |(messages, consumers)| {
                     (f64::from(messages), f64::from(consumers))
                 });
             tell(&depth.queue, messages, consumers);

@@ -33,6 +33,11 @@ pub fn now() -> OffsetDateTime {
     to_micros(OffsetDateTime::now_utc())
 }
 
+/// JSON without the byte order mark that some editors and libraries put before it.
+pub(crate) fn without_bom(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
+}
+
 /// Cuts what Postgres would round.
 pub fn to_micros(at: OffsetDateTime) -> OffsetDateTime {
     at.replace_nanosecond(at.nanosecond() / 1_000 * 1_000).unwrap_or(at)

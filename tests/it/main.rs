@@ -39,7 +39,6 @@ mod panics;
 mod pins;
 mod plans;
 mod poison;
-mod readme;
 mod refusals;
 mod rotation;
 mod schema;

@@ -16,9 +16,9 @@ pub(super) async fn examine(
     let in_lanes = lanes::are_there(connection).await?;
     for queue in &lanes::wanted_queues(connection, 0).await? {
         let Some(bindings) = management.bindings(&queue.name).await? else { continue };
-        let is_bound = bindings
-            .iter()
-            .any(|binding| binding.source == queue.bound_to && binding.routing_key == queue.by);
+        let is_bound = bindings.iter().any(|binding| {
+            binding.source == queue.bound_to && binding.routing_key == queue.routing_key
+        });
         judge(examined, queue, is_bound, in_lanes);
     }
     if examined.is_clean_since(first) {
@@ -28,7 +28,7 @@ pub(super) async fn examine(
 }
 
 fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bool) {
-    let (name, exchange, by) = (&queue.name, queue.bound_to, queue.by);
+    let (name, exchange, key) = (&queue.name, queue.bound_to, queue.routing_key);
     match (is_bound, in_lanes) {
         (true, true) if name == REQUESTS => {
             let what = format!(
@@ -44,7 +44,7 @@ fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bo
             "{name} is a lane of earlier days; when it is empty and no worker with lanes runs, it can be deleted"
         )),
         (false, _) => {
-            let what = format!("queue {name} is not bound to exchange {exchange} by `{by}`");
+            let what = format!("queue {name} is not bound to exchange {exchange} by `{key}`");
             let remedy = "Start a worker, or start it again: it binds what is not bound";
             examined.warning(what, remedy);
         }

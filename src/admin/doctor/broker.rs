@@ -3,7 +3,7 @@
 use super::finding::{Examination, Server};
 use super::lines::Lines;
 use super::{Settings, arguments, bindings, policies, rights, version};
-use crate::broker::connection::preflight::server_properties;
+use crate::broker::connection::server_properties;
 use crate::broker::inspect::management::Management;
 use crate::broker::inspect::probe;
 use crate::broker::topology::DEAD;

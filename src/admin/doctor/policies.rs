@@ -5,7 +5,7 @@ use super::Settings;
 use super::finding::Examination;
 use crate::broker::inspect::management::{Management, RealQueue};
 use crate::broker::topology::lanes;
-use crate::broker::topology::{ATTEMPTS_MAX, Argument, BROKER_ATTEMPTS_MAX, DEAD, Queue};
+use crate::broker::topology::{Argument, BROKER_DELIVERY_LIMIT, DEAD, DELIVERY_LIMIT, Queue};
 use crate::broker::{Connection, Result};
 use serde_json::{Map, Value};
 
@@ -107,10 +107,10 @@ fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)>
         ("dead-letter-strategy", _) if value != "at-least-once" => {
             Some((true, "jobs over the broker's limit could get lost on their way"))
         }
-        ("delivery-limit", _) if number <= ATTEMPTS_MAX => {
+        ("delivery-limit", _) if number <= DELIVERY_LIMIT => {
             Some((true, "the broker would give jobs up before the workers have"))
         }
-        ("delivery-limit", _) if number < BROKER_ATTEMPTS_MAX => {
+        ("delivery-limit", _) if number < BROKER_DELIVERY_LIMIT => {
             Some((false, "the broker would give up jobs that were sent often and not tried"))
         }
         ("max-length", _) => Some((false, "publishers are refused at so many jobs")),

@@ -37,8 +37,8 @@ impl Queue {
 /// All that are known of.
 pub(super) fn queues(now: &Sample) -> Vec<Queue> {
     if let Some(Ok(depths)) = &now.queues {
-        let queue = |Depth { queue, told }: &Depth| {
-            let (messages, consumers) = told.unzip();
+        let queue = |Depth { queue, counts }: &Depth| {
+            let (messages, consumers) = counts.unzip();
             Queue::new(queue.clone(), messages.map(f64::from), consumers.map(f64::from))
         };
         return depths.iter().map(queue).collect();
@@ -85,7 +85,7 @@ async fn ask_on(
 ) -> Result<Infallible, BrokerError> {
     let mut depths = Depths::open(url, "redeemq top").await?;
     loop {
-        match depths.look().await {
+        match depths.read().await {
             Ok(seen) => told.send_replace(Some(Ok(seen))),
             Err(error) => {
                 depths.close().await;
@@ -122,7 +122,7 @@ redeemq_queue_consumers{queue=\"redeem.dead\"} 0\n";
     #[test]
     fn what_the_broker_says_itself_counts_more_than_the_metrics() {
         let mut now = sample(Instant::now(), 0, &[("e", PAGE)]);
-        let depth = Depth { queue: "redeem.requests".to_owned(), told: Some((3, 1)) };
+        let depth = Depth { queue: "redeem.requests".to_owned(), counts: Some((3, 1)) };
         now.queues = Some(Ok(vec![depth]));
         assert_eq!(queues(&now), [Queue::new("redeem.requests".to_owned(), Some(3.0), Some(1.0))]);
         now.queues = Some(Err("gone".to_owned()));

@@ -1,13 +1,13 @@
-//! The broker's address.
+//! The broker's URL.
 
 use crate::broker::error::{BrokerError, Result};
 use lapin::uri::AMQPUri;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Shorter ones give false alarms under load; longer ones leave a dead peer unnoticed.
+/// Unless the URL names one: shorter ones give false alarms under load, longer ones leave a dead peer
+/// unnoticed.
 const HEARTBEAT_SECONDS: u32 = 15;
 
-/// The URL with a heartbeat, unless it names one.
 pub(super) fn with_heartbeat(url: &str) -> String {
     match url.split_once('?') {
         Some((_, query)) if query.contains("heartbeat=") => url.to_owned(),
@@ -16,7 +16,7 @@ pub(super) fn with_heartbeat(url: &str) -> String {
     }
 }
 
-/// The library would quote a URL that it can't read, password and all.
+/// Reads it. The library's own error would quote the URL, password and all.
 pub(super) fn read(url: &SecretString) -> Result<AMQPUri> {
     with_heartbeat(url.expose_secret()).parse().map_err(|words: String| {
         BrokerError::Url(crate::secrets::unless_quoting(&words, url).to_owned())

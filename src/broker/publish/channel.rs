@@ -2,7 +2,7 @@
 
 use crate::broker::error::Result;
 use crate::broker::publish::message::Outgoing;
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Connection, ConnectionStatus, PublisherConfirm};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(in crate::broker) async fn send(
 ) -> Result<PublisherConfirm> {
     let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
     let publishing = channel.basic_publish(
-        own(message.exchange),
+        short_string(message.exchange),
         message.routing_key.clone(),
         options,
         &message.body,

@@ -5,7 +5,7 @@ use crate::broker::error::{BrokerError, Result};
 use crate::broker::publish::channel::{confirming, send, within_unblocked};
 use crate::broker::publish::in_flight::InFlight;
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use crate::failpoint::{self, Point};
 use deadpool_lapin::{Object, Pool};
 use lapin::{Channel, Connection, ConnectionStatus};
@@ -100,7 +100,7 @@ impl Publisher {
     async fn ask_for(&self, limit: Duration) -> Result<()> {
         let asking = async {
             let channel = self.connection.create_channel().await?;
-            Ok(channel.close(200, own("asked")).await?)
+            Ok(channel.close(200, short_string("asked")).await?)
         };
         let silent = Err(BrokerError::TimedOut("channel.open"));
         tokio::time::timeout(limit, asking).await.unwrap_or(silent)

@@ -1,76 +1,70 @@
-//! One question, and what the broker said. A refusal closes its channel, so each question has its own.
+//! Passive declarations and other calls whose refusal is the answer. A refusal closes its channel, so
+//! each call has its own.
 
 use crate::broker::connection::in_time;
 use crate::broker::error::{BrokerError, Result};
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
-/// What the broker said.
+/// What the broker answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProbeResult {
-    /// Nothing against it.
+pub(crate) enum ProbeResult {
+    /// It did what was asked.
     Fine,
-    /// There is none (404).
+    /// 404: there is none.
     Missing,
-    /// The user has no right to that (403).
+    /// 403: the user lacks the right.
     Forbidden,
-    /// What is there, or what was asked for, does not fit (406), in the broker's words.
+    /// 406: what exists, or what was asked for, does not fit; in the broker's words.
     Refused(String),
 }
 
-/// Whether there is an exchange of this name. Looking needs no right at all.
-///
-/// # Errors
-/// When the broker is away.
 pub(in crate::broker) async fn is_exchange(connection: &Connection, name: &str) -> Result<bool> {
-    let looking = ask(connection, async move |channel| {
+    let asked = probe(connection, async move |channel| {
         let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
-        let (name, kind) = (own(name), ExchangeKind::Topic);
+        let (name, kind) = (short_string(name), ExchangeKind::Topic);
         channel.exchange_declare(name, kind, passive, FieldTable::default()).await
     });
-    Ok(looking.await? != ProbeResult::Missing)
+    Ok(asked.await? != ProbeResult::Missing)
 }
 
-/// Whether there is a queue of this name.
-///
-/// # Errors
-/// When the broker is away.
 pub(in crate::broker) async fn is_queue(connection: &Connection, name: &str) -> Result<bool> {
-    let looking = ask(connection, async move |channel| {
+    let asked = probe(connection, async move |channel| {
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        channel.queue_declare(own(name), passive, FieldTable::default()).await.map(drop)
+        channel.queue_declare(short_string(name), passive, FieldTable::default()).await.map(drop)
     });
-    Ok(looking.await? != ProbeResult::Missing)
+    Ok(asked.await? != ProbeResult::Missing)
 }
 
-/// Asks on a channel of its own.
-pub(in crate::broker) async fn ask<A: Future<Output = lapin::Result<()>>>(
+/// Makes one call on a channel of its own.
+pub(in crate::broker) async fn probe<A: Future<Output = lapin::Result<()>>>(
     connection: &Connection,
-    question: impl FnOnce(Channel) -> A,
+    call: impl FnOnce(Channel) -> A,
 ) -> Result<ProbeResult> {
-    in_time("a question", async {
+    in_time("a probe", async {
         let channel = connection.create_channel().await?;
-        match question(channel.clone()).await {
+        match call(channel.clone()).await {
             Ok(()) => {
-                channel.close(200, own("asked")).await?;
+                channel.close(200, short_string("asked")).await?;
                 Ok(ProbeResult::Fine)
             }
-            Err(error) => heard(error),
+            Err(error) => classify(error),
         }
     })
     .await
 }
 
-fn heard(error: lapin::Error) -> Result<ProbeResult> {
-    let ErrorKind::ProtocolError(said) = error.kind() else { return Err(error.into()) };
-    match said.kind() {
+/// An error that is an answer becomes one; all others stay errors.
+fn classify(error: lapin::Error) -> Result<ProbeResult> {
+    let ErrorKind::ProtocolError(reply) = error.kind() else { return Err(error.into()) };
+    match reply.kind() {
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Ok(ProbeResult::Missing),
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Ok(ProbeResult::Forbidden),
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
-            Ok(ProbeResult::Refused(said.get_message().to_string()))
+            Ok(ProbeResult::Refused(reply.get_message().to_string()))
         }
         _ => Err(BrokerError::Broker(error)),
     }

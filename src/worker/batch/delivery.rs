@@ -1,15 +1,15 @@
-//! One delivery, read: what it asks for.
+//! One delivery and what it asks for.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::ATTEMPTS_MAX;
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
+use crate::worker::redelivery::policy::{Policy, policy};
 use time::OffsetDateTime;
 
-/// One delivery, read.
+/// A delivery whose payload has been read.
 #[derive(Debug)]
 pub struct Delivery {
-    /// As it came.
+    /// As the broker sent it.
     pub received: Received,
     /// What it asks for.
     pub payload: Payload,
@@ -20,28 +20,29 @@ pub struct Delivery {
 pub enum Payload {
     /// A decision.
     Job(Job),
-    /// A last look into the books: it was delivered too often.
+    /// Delivered too often: only its result, if the ledger has one.
     OverLimit(Job),
-    /// The dead queue.
+    /// Nothing that can be read: it goes to the dead queue.
     Malformed(Undecodable),
 }
 
 impl Delivery {
-    /// Reads a delivery.
+    /// Reads its payload.
     pub fn read(received: Received) -> Self {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let overdue = received.is_over_broker_limit || received.delivery_count > ATTEMPTS_MAX;
+        let policy = policy(received.delivery_count);
+        let is_over_limit = received.is_over_broker_limit || policy.is_over_limit;
         let payload = match decode(&received.body) {
-            Ok(job) if overdue => Payload::OverLimit(job),
+            Ok(job) if is_over_limit => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
         Self { received, payload }
     }
 
-    /// The job that is to be decided, if it is one.
+    /// Its job, if that is to be decided.
     pub fn job(&self) -> Option<&Job> {
         match &self.payload {
             Payload::Job(job) => Some(job),
@@ -49,12 +50,12 @@ impl Delivery {
         }
     }
 
-    /// When its job was accepted, if it is one that waits for a decision.
+    /// When its job was accepted, if that is to be decided.
     pub fn accepted_at(&self) -> Option<OffsetDateTime> {
         self.job().map(|job| job.accepted_at)
     }
 
-    /// The same, to be decided after all.
+    /// The same with a job that is to be decided after all.
     pub fn not_over_limit(self) -> Self {
         let payload = match self.payload {
             Payload::OverLimit(job) => Payload::Job(job),
@@ -63,11 +64,12 @@ impl Delivery {
         Self { payload, ..self }
     }
 
-    /// Seen before: whatever ended that attempt, it shall take no neighbour along.
-    pub(super) fn goes_alone(&self) -> bool {
-        self.received.delivery_count > 0
+    /// What is done with it, by how often it was delivered before.
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.received.delivery_count)
     }
 
+    /// Units that it asks for.
     pub(super) fn units(&self) -> i64 {
         match &self.payload {
             Payload::Job(Job { request: Ok(request), .. }) => request.units(),
@@ -76,7 +78,7 @@ impl Delivery {
     }
 }
 
-/// A panic of our own over some bytes must not take the worker down, once for each delivery.
+/// A panic over some bytes must not end the worker, once for each delivery.
 fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     std::panic::catch_unwind(|| request::decode(body)).unwrap_or_else(|_| {
         Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })

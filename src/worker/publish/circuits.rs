@@ -82,13 +82,13 @@ impl<M> Circuits<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::own;
+    use crate::broker::short_string;
     use std::time::Duration;
 
     const TRIAL: Duration = Duration::from_secs(1);
 
     fn route(client: &str) -> Route {
-        ("redeem.results", own(&format!("{client}.goods")))
+        ("redeem.results", short_string(&format!("{client}.goods")))
     }
 
     /// Circuits of these clients, each with a canary and so many messages beside it.

@@ -1,8 +1,8 @@
 //! The messages that must be confirmed before a delivery is acknowledged.
 
+use crate::broker::message_spans;
 use crate::broker::publish::message::OutboundMessages;
 use crate::broker::publish::outbound;
-use crate::broker::trace_headers;
 use crate::traces::Traces;
 use crate::traces::messages::Sending;
 use crate::worker::batch::delivery::{Delivery, Payload};
@@ -32,7 +32,7 @@ impl PendingResult {
             outbound::result(&delivery.received, job, &result.body, result.is_replayed());
         let parent = result.place.as_ref();
         let sending =
-            parent.map(|parent| trace_headers::send_all(traces, &mut messages, Some(parent)));
+            parent.map(|parent| message_spans::send_all(traces, &mut messages, Some(parent)));
         let (tag, decided_at) = (delivery.received.tag, result.decided_at);
         let sending = sending.unwrap_or_default();
         Some(Self { tag, messages, decided_at, is_dead: false, sending })

@@ -64,7 +64,7 @@ impl RefusedResults {
 mod tests {
     use super::*;
     use crate::broker::publish::message::{OutboundMessages, Outgoing};
-    use crate::broker::{BasicProperties, own};
+    use crate::broker::{BasicProperties, short_string};
     use crate::traces::messages::Sending;
     use crate::worker::publish::pending_result::PendingResult;
     use crate::worker::publish::window::Window;
@@ -72,7 +72,7 @@ mod tests {
     fn result(routing_key: &str, is_dead: bool) -> QueuedResult {
         let main = Outgoing {
             exchange: "redeem.results",
-            routing_key: own(routing_key),
+            routing_key: short_string(routing_key),
             mandatory: true,
             properties: BasicProperties::default(),
             body: Vec::new().into(),

@@ -22,7 +22,7 @@ use crate::worker::publish::settlement::Settlement;
 use crate::worker::publish::window::{QueuedResult, Window};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Publishes results until the lane ends or the broker fails.
@@ -68,12 +68,16 @@ impl ResultPublisher {
         self.publisher.blocked_status()
     }
 
-    /// From the first result to the last.
+    /// From the first result to the last; notifies of each batch that was published.
     ///
     /// # Errors
     /// The session is over then: what is not settled is delivered again.
-    pub async fn publish(mut self, results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
-        let published = self.publish_all(results).await;
+    pub async fn publish(
+        mut self,
+        results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: Arc<Notify>,
+    ) -> Result<()> {
+        let published = self.publish_all(results, &window_done).await;
         if published.is_err() {
             self.publisher.discard();
         }
@@ -81,7 +85,11 @@ impl ResultPublisher {
         published
     }
 
-    async fn publish_all(&mut self, mut results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
+    async fn publish_all(
+        &mut self,
+        mut results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: &Notify,
+    ) -> Result<()> {
         let mut tick = interval(refused::RETRY_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut open = true;
@@ -103,7 +111,7 @@ impl ResultPublisher {
             }
             let is_complete = window.is_empty() || self.publish_window(window).await?;
             if is_new_batch {
-                self.settler.tell_through();
+                window_done.notify_one();
             }
             if !is_complete {
                 self.publisher.renew(&self.pool).await?;

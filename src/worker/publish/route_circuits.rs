@@ -65,10 +65,10 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::own;
+    use crate::broker::short_string;
 
     fn route(number: usize) -> Route {
-        ("", own(&format!("redeem.reply.{number}")))
+        ("", short_string(&format!("redeem.reply.{number}")))
     }
 
     #[test]
