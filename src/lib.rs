@@ -40,6 +40,7 @@ pub mod progress;
 pub mod retry;
 pub mod secrets;
 pub mod server;
+mod setting;
 pub mod wire;
 
 pub mod traces;

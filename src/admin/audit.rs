@@ -17,7 +17,7 @@ pub async fn watch(pool: PgPool, every: Duration) {
                 for check in &broken {
                     tracing::error!(
                         check = check.check,
-                        "the books do not balance: run `redeemq audit`"
+                        "the ledger does not add up: run `redeemq audit` for examples"
                     );
                 }
                 let rows: i64 = broken.iter().map(|check| check.broken).sum();
@@ -28,7 +28,7 @@ pub async fn watch(pool: PgPool, every: Duration) {
                 metrics::gauge!("redeemq_audit_finished_timestamp_seconds").set(now);
             }
             Err(error) => {
-                tracing::warn!(%error, "the books can't be audited");
+                tracing::warn!(%error, "the audit failed: check the database");
                 metrics::gauge!("redeemq_audit_failing").set(1.0);
             }
         }

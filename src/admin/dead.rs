@@ -23,31 +23,31 @@ use time::OffsetDateTime;
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List all dead letters; nothing is changed by looking.
+    /// List all dead letters, without changing them
     List,
-    /// Show one with its body and headers.
+    /// Show a dead letter with its body and headers
     Show {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         id: String,
     },
-    /// Send letters to the workers again; one that was decided meanwhile gets its stored answer published.
+    /// Send dead letters to the workers again; of a job that was decided meanwhile, publish the stored result
     Replay {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         id: Option<String>,
-        /// All of them.
+        /// Replay all dead letters
         #[arg(long)]
         all: bool,
-        /// Say what would be done, and do nothing.
+        /// Print what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
-        /// Have them judged as if accepted now, not when they were.
+        /// Judge the jobs as if accepted now, not at their original time
         #[arg(long)]
         restamp: bool,
     },
-    /// Remove one for good: its job stays undecided.
+    /// Delete a dead letter for good; its job stays undecided
     Drop {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         id: String,
     },
 }
@@ -63,11 +63,11 @@ pub async fn run(
     out: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let connection = broker::connect(amqp_url, "redeemq dead").await;
-    let connection =
-        connection.context("the broker can't be reached: does it run, and is AMQP_URL right?")?;
+    let connection = connection
+        .context("cannot reach the broker: check that it runs and that AMQP_URL is right")?;
     let mut queue = DeadQueue::open(&connection)
         .await
-        .context("the dead queue can't be opened: is another `redeemq dead` running?")?;
+        .context("cannot open the dead-letter queue: another `redeemq dead` may be running")?;
     let pool = broker::pool(amqp_url, "redeemq dead: replay", 1)?;
     let progress = match command {
         Command::Replay { all: true, .. } => {
@@ -82,7 +82,7 @@ pub async fn run(
     let rows = worked?;
     if let Err(error) = closed {
         // What was taken out is out; the broker puts the rest back when it misses us.
-        out.remark(&format!("the dead queue was not closed cleanly: {error}"));
+        out.remark(&format!("the dead-letter queue was not closed cleanly: {error}"));
     }
     let found = !rows.is_empty() || command.is_about_all();
     report(&command, &rows, out)?;
@@ -151,9 +151,8 @@ fn explained(error: BrokerError) -> anyhow::Error {
     let error = anyhow::Error::from(error);
     match is_unreadable {
         true => error.context(
-            "a letter in the dead queue can't be read (its properties hold text that is no UTF-8, or \
-             fill a frame), and nobody sees those behind it: take it out by the broker's own tools, \
-             such as `rabbitmqadmin get queue=redeem.dead ackmode=ack_requeue_false`",
+            "cannot read a dead letter (its properties hold text that is not UTF-8, or fill a frame), \
+             and it hides those behind it: remove it with the broker's own tools, such as `rabbitmqadmin get queue=redeem.dead ackmode=ack_requeue_false`",
         ),
         false => error,
     }
@@ -210,7 +209,11 @@ async fn replay(
     let publisher = Publisher::open(pool, MaxMessageSize::default()).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
     if receipts.first() != Some(&ConfirmStatus::Confirmed) {
-        bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);
+        bail!(
+            "the broker did not confirm dead letter {} ({:?}): it stays in the queue",
+            letter.id,
+            receipts
+        );
     }
     forget(note, store).await?;
     Ok(done)
@@ -219,11 +222,12 @@ async fn replay(
 fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
     let mut body = letter.body.clone();
     if restamp {
-        let mut message: Value = serde_json::from_slice(&body)
-            .with_context(|| format!("letter {} is no JSON: it can't be restamped", letter.id))?;
+        let mut message: Value = serde_json::from_slice(&body).with_context(|| {
+            format!("dead letter {} is not JSON, and cannot be restamped", letter.id)
+        })?;
         let fields = message.as_object_mut();
         let fields = fields.with_context(|| {
-            format!("letter {} is no request: it can't be restamped", letter.id)
+            format!("dead letter {} is not a request, and cannot be restamped", letter.id)
         })?;
         fields.insert("accepted_at".to_owned(), wire::rfc3339(wire::now()).into());
         body = serde_json::to_vec(&message)?;

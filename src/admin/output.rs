@@ -50,7 +50,7 @@ impl Output {
             if self.json { serde_json::to_string(result)? + "\n" } else { aligned(&text(result)) };
         match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(error).context("the result can't be written")
+                Err(error).context("cannot write the result")
             }
             _ => Ok(()),
         }

@@ -14,10 +14,10 @@ const NAME_MAX_BYTES: usize = 255;
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub struct Owner {
-    /// The client site that it belongs to
+    /// Client site that it belongs to
     #[arg(long, value_name = "ID", value_parser = ClientId::parse)]
     client: Option<ClientId>,
-    /// The sponsor whose offer to all clients it is
+    /// Sponsor that offers it to all clients
     #[arg(long, value_name = "NAME", value_parser = Id::parse)]
     sponsor: Option<Id>,
 }

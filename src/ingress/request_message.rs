@@ -4,7 +4,8 @@ use super::jobs::JobRef;
 use crate::broker::publish::message::Outgoing;
 use crate::broker::topology::{REQUESTS, lanes};
 use crate::broker::{BasicProperties, short_string, try_short_string};
-use crate::domain::request::{Operation, Request};
+use crate::domain::operation::Operation;
+use crate::domain::request::Request;
 use crate::wire;
 
 pub(super) struct RequestMessage {

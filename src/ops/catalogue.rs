@@ -161,7 +161,7 @@ pub const ALL: &[Metric] = &[
     metric(Worker, Gauge, "redeemq_audit_rows_broken", &[], NONE,
         "Rows that contradict those checks."),
     metric(Worker, Gauge, "redeemq_audit_failing", &[], NONE,
-        "1 while the books can't be audited."),
+        "1 while the audit failed: check the database."),
     metric(Worker, Gauge, "redeemq_audit_finished_timestamp_seconds", &[], NONE,
         "When the last audit came to its end."),
     metric(Any, Counter, "redeemq_spans_exported_total", &[], ONE,

@@ -68,7 +68,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        anyhow::anyhow!("REDEEMQ_METRICS_ADDR: can't listen on {address}: {error}")
+        anyhow::anyhow!("REDEEMQ_METRICS_ADDR: cannot listen on {address}: {error}")
     })?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let upkeep = metrics.recorder.clone();

@@ -9,13 +9,14 @@
 //!
 //! The next request's headers need no bound of their own: who drips them holds no more than who is idle.
 
-use super::Peer;
+use super::path;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,21 +35,25 @@ pub const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// Most bytes of what was sent ahead that are kept.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
-/// What is expected of a caller.
+/// Who is at the other end of a connection; an extension of each request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manners {
+pub struct Peer(pub SocketAddr);
+
+/// How long a caller may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectionLimits {
     first_head_max: Duration,
     idle_max: Duration,
     may_stay: bool,
 }
 
-impl Manners {
-    pub(super) fn of_a_guest(idle_max: Duration) -> Self {
+impl ConnectionLimits {
+    pub(super) fn usual(idle_max: Duration) -> Self {
         Self { first_head_max: FIRST_HEAD_MAX.min(idle_max), idle_max, may_stay: true }
     }
 
-    /// One request, to be told that there is no place.
-    pub(super) fn of_one_too_many(time: Duration) -> Self {
+    /// One request, which is refused: all places are taken.
+    pub(super) fn refusal(time: Duration) -> Self {
         Self { first_head_max: time, idle_max: time, may_stay: false }
     }
 }
@@ -80,7 +85,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
     router: Router,
-    manners: Manners,
+    limits: ConnectionLimits,
     stop: CancellationToken,
 ) -> Option<Cut> {
     let mut stream = TimeoutStream::new(stream);
@@ -90,18 +95,19 @@ pub(super) async fn serve(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
+        path::tidy(request.uri_mut());
         router.clone().call(request)
     });
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(manners.idle_max)
+            .header_read_timeout(limits.idle_max)
             .max_header_size(HEAD_MAX_BYTES)
             .max_buf_size(BUFFER_MAX_BYTES)
-            .keep_alive(manners.may_stay)
+            .keep_alive(limits.may_stay)
             .serve_connection(TokioIo::new(Box::pin(stream)), service)
     );
-    let mut first_head = pin!(tokio::time::sleep(manners.first_head_max));
+    let mut first_head = pin!(tokio::time::sleep(limits.first_head_max));
     let (mut first_is_due, mut stopping) = (true, false);
     loop {
         tokio::select! {

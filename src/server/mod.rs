@@ -5,9 +5,12 @@
 //! a place; and none keeps its place for long without using it: see [`connection`].
 
 pub mod connection;
+mod path;
+
+pub use connection::Peer;
 
 use axum::Router;
-use connection::Manners;
+use connection::ConnectionLimits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +27,6 @@ const TURNED_AWAY_MAX: usize = 64;
 const TURNED_AWAY_TIME: Duration = Duration::from_secs(2);
 /// Pause after a connection could not be taken: without files to open, the next try fails as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
-
-/// Who is at the other end of a connection; an extension of each request.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy)]
@@ -61,17 +60,17 @@ pub async fn serve(
     let taking = async {
         loop {
             let (stream, peer) = accept(&listener).await;
-            let (place, router, manners) = match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => (place, &router, Manners::of_a_guest(bounds.idle_max)),
+            let (place, router, limits) = match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => (place, &router, ConnectionLimits::usual(bounds.idle_max)),
                 Err(_) => {
                     metrics::counter!("redeemq_connections_refused_total", "server" => bounds.name)
                         .increment(1);
                     let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() else { continue };
-                    (place, &full, Manners::of_one_too_many(TURNED_AWAY_TIME))
+                    (place, &full, ConnectionLimits::refusal(TURNED_AWAY_TIME))
                 }
             };
             let serving =
-                connection::serve(stream, Peer(peer), router.clone(), manners, stop.clone());
+                connection::serve(stream, Peer(peer), router.clone(), limits, stop.clone());
             let serving = counted(bounds.name, place, serving);
             connections.spawn(cut.clone().run_until_cancelled_owned(serving));
         }
@@ -80,7 +79,10 @@ pub async fn serve(
     drop(listener);
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "callers are cut off: they take too long");
+        tracing::warn!(
+            connections = connections.len(),
+            "shutdown: closing connections that are still open"
+        );
         cut.cancel();
     }
 }
@@ -92,7 +94,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             // The caller has gone before he was taken.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "can't take connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
+                tracing::warn!(%error, "cannot accept connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

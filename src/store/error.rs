@@ -11,26 +11,26 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
     /// Not even a session.
     #[error(
-        "no session with the database could be had in time: it is away, or starting, or has no session left (look at DATABASE_URL, max_connections, and the limits of role and database)"
+        "no database connection in time: the database is down, starting, or out of connections (check DATABASE_URL, max_connections, and the connection limits of role and database)"
     )]
     NoSession,
     /// The address is none.
     #[error(
-        "DATABASE_URL can't be read ({0}): it is postgres://user:password@host:port/database, with anything but letters and digits in a password written as %40 and the like"
+        "DATABASE_URL is invalid ({0}): it must be postgres://user:password@host:port/database, with other characters than letters and digits in the password percent-encoded (%40 for @)"
     )]
     Url(String),
     /// The schema could not be brought up to date.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// Another worker stored a twin of one of our jobs between our look and our insert.
-    #[error("a twin of a job was stored by another worker meanwhile")]
+    #[error("another worker stored a duplicate of a job meanwhile")]
     Twin,
     /// Neither an answer nor an error.
-    #[error("the database does not answer: its machine or the line to it is gone")]
+    #[error("the database does not answer: its host or the network is down")]
     Silent,
     /// A row that our locks protect was not as we had read it.
     #[error(
-        "{table}: {expected} rows were to change, {changed} did: rows were changed by hand or by other software"
+        "{table}: {changed} rows changed instead of {expected}: rows were changed by hand or by other software"
     )]
     LostUpdate {
         /// Which table.
@@ -42,7 +42,7 @@ pub enum StoreError {
     },
     /// A stored text that our own code could not have written.
     #[error(
-        "{column} holds `{text}`, which can't be read: it was changed by hand or by other software"
+        "{column} holds `{text}`, which cannot be parsed: it was changed by hand or by other software"
     )]
     Unreadable {
         /// Which column.

@@ -1,7 +1,7 @@
 //! Looking up one job.
 
-use super::books::content;
-use super::error::Result;
+use super::error::{Result, StoreError};
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
 use crate::domain::state::Stored;
 use sqlx::PgExecutor;
@@ -38,4 +38,12 @@ pub async fn find(db: impl PgExecutor<'_>, client: &ClientId, key: Uuid) -> Resu
         None if row.dead => Ok(Standing::Dead),
         None => Ok(Standing::Unseen),
     }
+}
+
+/// The fingerprint as stored.
+pub(super) fn content(bytes: &[u8]) -> Result<Content> {
+    bytes.try_into().map(Content).map_err(|_| StoreError::Unreadable {
+        column: "ledger.content",
+        text: format!("{bytes:02x?}"),
+    })
 }

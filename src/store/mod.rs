@@ -10,14 +10,12 @@
 //! one exception closes its connection: [`crate::worker::batch::attempt`].
 
 pub mod audit;
-pub mod books;
 pub mod branches;
 pub mod clients;
 pub mod dead;
 pub mod error;
 pub mod health;
 pub mod imports;
-mod known;
 pub mod ledger;
 pub mod load;
 pub mod lock;
@@ -33,7 +31,7 @@ use crate::gauges::{Gauges, pooled};
 use crate::secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::error::Error as _;
 use std::future::ready;
@@ -136,7 +134,10 @@ async fn answers(db: &mut PgConnection) -> sqlx::Result<bool> {
 /// # Errors
 /// When the database is away, or holds migrations that this binary does not know.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    Ok(MIGRATIONS.run(pool).await?)
+    MIGRATIONS.run(pool).await.map_err(|error| match error {
+        MigrateError::Execute(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 /// Bounds one statement outside of a transaction; or a transaction on a connection that is closed when

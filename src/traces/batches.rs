@@ -3,9 +3,10 @@
 //! A batch belongs to no job's trace: it has one of its own, which links the places that its jobs came from.
 //! Each job that is kept has a span in its own trace, which links the batch.
 
+use super::context::Place;
 use super::messages::{Message, destination};
-use super::span::tells;
-use super::{Place, Span, Traces};
+use super::span::{Span, tells};
+use super::tracer::Traces;
 use opentelemetry::trace::{Link, Span as _, SpanBuilder, SpanKind};
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 //! The collector, asked by OTLP over HTTP.
 
-use super::{Settings, TracesError};
+use super::settings::{Settings, TracesError};
 use crate::client::Client;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};

@@ -1,8 +1,9 @@
 //! Spans of HTTP requests, by the conventions for HTTP servers. Neither path nor query nor headers are told:
 //! a caller may write anything into them.
 
-use super::span::tells;
-use super::{Place, Span, Traces};
+use super::context::Place;
+use super::span::{Span, tells};
+use super::tracer::Traces;
 use opentelemetry::trace::{Span as _, SpanKind, Status};
 
 /// Methods that are told as they are; any text may be one.

@@ -1,7 +1,8 @@
 //! Spans of messages, by the conventions for messaging with RabbitMQ.
 
-use super::span::tells;
-use super::{Place, Span, Traces};
+use super::context::Place;
+use super::span::{Span, tells};
+use super::tracer::Traces;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 

@@ -1,6 +1,6 @@
 //! A span under way.
 
-use super::Place;
+use super::context::Place;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace;

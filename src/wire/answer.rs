@@ -1,7 +1,7 @@
 //! Result messages: what a decision looks like from outside, made once and stored.
 
 use super::event::Event;
-use super::{VERSION, rfc3339, schema};
+use super::{VERSION, json, rfc3339, schema};
 use crate::domain::code::Code;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, GrantedCode, Outcome, Short};
@@ -162,7 +162,7 @@ pub struct Notice<'a> {
 /// Writes a [`Notice`].
 pub fn dead_notice(job_id: &str, client_id: &str, operation: Option<&str>, reason: &str) -> String {
     let notice = Notice { v: VERSION, job_id, client_id, operation, status: "dead", reason };
-    serde_json::to_string(&notice).unwrap_or_default()
+    json(&notice)
 }
 
 fn body(
@@ -189,7 +189,7 @@ fn body(
             .map(|s| RefusedBy { cap: s.cap.to_string(), left: s.left, needed: s.needed })
             .collect(),
     };
-    serde_json::to_string(&body).unwrap_or_default()
+    json(&body)
 }
 
 fn granted<'a>(job: &Job, grant: &'a Grant) -> Response<'a> {

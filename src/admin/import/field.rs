@@ -51,7 +51,7 @@ pub(super) fn whole(max: i64) -> impl FnOnce(&str) -> Result<i64, String> {
         number
             .flatten()
             .filter(|number| *number <= max)
-            .ok_or_else(|| format!("`{digits}` is no whole number from 0 to {max}"))
+            .ok_or_else(|| format!("`{digits}` is not a whole number from 0 to {max}"))
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn time(text: &str) -> Result<OffsetDateTime, String> {
     let text = text.trim();
     instant(text).ok_or_else(|| {
         format!(
-            "`{text}` is no RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
+            "`{text}` is not an RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
         )
     })
 }

@@ -53,7 +53,7 @@ async fn run<I: Import>(
     let progress = tally.progress("importing", Unit::Pieces("rows"), staged as u64);
     apply(import, &mut db, staged, &mut tally, &progress).await.with_context(|| {
         format!(
-            "stopped after {} of {staged} rows, which stay done; run the import again for the rest",
+            "stopped after {} of {staged} rows, which stay imported: run the import again for the rest",
             progress.done()
         )
     })?;

@@ -46,7 +46,7 @@ pub(super) async fn stage<S: Staged>(
     let count = match reader.await? {
         Ok(count) => count,
         Err(error) => {
-            copy.abort("the file can't be read").await?;
+            copy.abort("cannot read the file").await?;
             return Err(error).context("nothing was imported");
         }
     };

@@ -13,7 +13,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: Option<&View>, colours: bool) {
     let placed = match view {
         Some(view) => place(view, width, height),
         None => {
-            vec![Placed { x: 0, y: 0, laid: (Tone::Plain, "redeemq top: looking …".to_owned()) }]
+            vec![Placed { x: 0, y: 0, laid: (Tone::Plain, "redeemq top: reading …".to_owned()) }]
         }
     };
     for Placed { x, y, laid: (tone, line) } in placed {
@@ -121,7 +121,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
                 "accepted to decided       18 ms   25 ms",
                 "@cola/cola         500        -       -",
                 "12:00:05 goods    0604 Goods is not enough to redeem                       6,000",
-                "HEALTH  oldest job in hand -  reconnects -  dead so far -  audit holds",
+                "HEALTH  oldest job -  reconnects -  dead so far -  audit holds",
             ],
         );
     }
@@ -137,9 +137,9 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
         let view = view(64, &[("h:1", "away: gone")]);
         for (width, height) in [(0, 0), (1, 1), (10, 3), (40, 24), (76, 12), (80, 24), (250, 90)] {
             let (_, screen) = drawn(Some(&view), width, height, true);
-            assert!(height < 2 || width < 20 || screen.contains("h:1 is away: gone"), "{screen}");
+            assert!(height < 2 || width < 20 || screen.contains("h:1 is down: gone"), "{screen}");
         }
-        holds(&drawn(None, 80, 24, true).1, &["looking"]);
+        holds(&drawn(None, 80, 24, true).1, &["reading"]);
     }
 
     #[test]
@@ -154,7 +154,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
         assert_eq!(red(&drawn(Some(&view(0, &[])), 80, 24, true).0), 0);
         let view = view(0, &[("h:1", "away: gone")]);
         let (buffer, _) = drawn(Some(&view), 80, 24, true);
-        assert_eq!(red(&buffer), "h:1 is away: gone".len());
+        assert_eq!(red(&buffer), "h:1 is down: gone".len());
     }
 
     #[test]
@@ -170,7 +170,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
         let idle = "redeemq_accepted_total{operation=\"goods\"} 0\n";
         seen.note(sample(Instant::now(), 0, &[("e", idle)]));
         let (_, screen) = drawn(seen.view().as_ref(), 80, 24, true);
-        holds(&screen, &["no traffic yet", "not looked at yet", "none since the first look"]);
+        holds(&screen, &["no traffic yet", "not read yet", "none since the start"]);
         assert!(!screen.contains("LATENCY"), "{screen}");
     }
 }

@@ -1,6 +1,7 @@
 //! The proof that the books balance: every promise that stored rows can break, as a query that finds
 //! the rows which break it. All of them look at one snapshot.
 
+mod check;
 mod coupons;
 mod ledger;
 mod owners;
@@ -8,50 +9,11 @@ mod players;
 mod stock;
 
 use super::error::Result;
-use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgExecutor, PgPool};
 
 /// Most examples of one check.
 pub const EXAMPLES_MAX: usize = 20;
-
-/// One statement that has to hold, and the query for what contradicts it.
-#[derive(Clone, Copy)]
-struct Check {
-    promise: &'static str,
-    name: &'static str,
-    offences: fn(&mut PgConnection) -> Offences<'_>,
-}
-
-type Offences<'a> = BoxFuture<'a, sqlx::Result<Vec<Offence>>>;
-
-/// One row that breaks a promise, and how many do in all.
-struct Offence {
-    what: String,
-    total: i64,
-}
-
-/// `check!("P5", "what holds", "select a text for each row that breaks it, as `what`")`
-macro_rules! check {
-    ($promise:literal, $name:literal, $sql:literal) => {
-        $crate::store::audit::Check {
-            promise: $promise,
-            name: $name,
-            offences: |db| {
-                Box::pin(
-                    sqlx::query_as!(
-                        $crate::store::audit::Offence,
-                        r#"select what as "what!", count(*) over () as "total!" from ("#
-                            + $sql
-                            + ") as offending order by what limit 20"
-                    )
-                    .fetch_all(db),
-                )
-            },
-        }
-    };
-}
-use check;
 
 /// What became of one check.
 #[derive(Debug, Clone, Serialize)]

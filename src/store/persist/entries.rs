@@ -1,13 +1,25 @@
 //! The ledger rows, as columns: inbox, books and stored answer in one.
 
-use super::Entry;
+use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, Outcome};
 use crate::domain::request::Request;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+/// One decision to be stored, with its answer.
+#[derive(derive_more::Debug)]
+pub struct Entry<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its decision.
+    pub outcome: &'a Outcome,
+    /// Its answer.
+    #[debug("***")]
+    pub body: &'a str,
+}
+
 /// Sorted by key: two batches that hold twins in different orders would wait for each other.
-pub(super) struct Rows {
+pub(super) struct LedgerRows {
     pub(super) clients: Vec<String>,
     pub(super) keys: Vec<Uuid>,
     pub(super) contents: Vec<Vec<u8>>,
@@ -21,7 +33,7 @@ pub(super) struct Rows {
     pub(super) bodies: Vec<String>,
 }
 
-impl Rows {
+impl LedgerRows {
     pub(super) fn of(entries: &[Entry<'_>]) -> Self {
         let mut entries: Vec<&Entry<'_>> = entries.iter().collect();
         entries.sort_by_key(|entry| (entry.job.client.as_str(), entry.job.key));

@@ -19,7 +19,7 @@ use std::time::Instant;
 ///
 /// # Errors
 /// The caller decides by [`StoreError::fault`] what to do.
-pub(super) async fn attempt(
+pub async fn attempt(
     context: Arc<Context>,
     jobs: Arc<[Job]>,
     batch: Option<Place>,

@@ -37,19 +37,15 @@ impl Database {
             age_max: None,
             look_every: None,
         };
-        let (source, max_message_size, route_circuits) =
-            (Source::Common, MaxMessageSize::default(), Arc::default());
-        let hand = InFlightAges::default().hand();
-        let traces = Traces::default();
         let context = Context {
-            source,
+            source: Source::Common,
             settings,
             store,
             publishers,
-            max_message_size,
-            route_circuits,
-            hand,
-            traces,
+            max_message_size: MaxMessageSize::default(),
+            route_circuits: Arc::default(),
+            in_flight_age: InFlightAges::default().add(),
+            traces: Traces::default(),
         };
         Ok(Self(Arc::new(context)))
     }

@@ -3,8 +3,11 @@
 //! Several secrets may be configured: the first signs, all verify. Each is split into keys of one
 //! purpose, so that no MAC of one kind is ever one of another. Verification is constant-time.
 
+pub mod option;
+
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
-use crate::domain::job::{Content, JobId, MAC_BYTES};
+use crate::domain::job::{JobId, MAC_BYTES};
 use crate::domain::request::PIN_HASHES_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -151,7 +154,7 @@ impl Secrets {
 pub fn unless_quoting<'a>(words: &'a str, text: &SecretString) -> &'a str {
     let mut pieces = text.expose_secret().split(|c: char| !c.is_alphanumeric());
     match pieces.any(|piece| piece.len() >= QUOTED_MIN_BYTES && words.contains(piece)) {
-        true => "what is wrong is not shown, for it may be a password",
+        true => "details are not shown, as they may contain a password",
         false => words,
     }
 }
@@ -254,7 +257,7 @@ mod tests {
         let url = SecretString::from("amqp:me:pass-word@host");
         assert_eq!(unless_quoting("invalid port number", &url), "invalid port number");
         for words in ["Invalid URL: 'amqp:me:pass-word@host'", "invalid: word", "no host"] {
-            assert!(unless_quoting(words, &url).contains("is not shown"), "{words}");
+            assert!(unless_quoting(words, &url).contains("are not shown"), "{words}");
         }
     }
 
