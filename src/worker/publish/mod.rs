@@ -1,5 +1,6 @@
 //! Publishing results: confirmed, then settled.
 
+mod canaries;
 mod circuit;
 mod circuits;
 pub mod pending_result;
@@ -7,6 +8,5 @@ mod refused;
 mod result_counts;
 pub mod result_publisher;
 pub mod route_circuits;
-mod route_prober;
 mod settlement;
 mod window;

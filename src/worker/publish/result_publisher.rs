@@ -13,11 +13,11 @@ use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
 use crate::broker::publish::publisher::{BlockedStatus, Publisher};
 use crate::broker::{Pool, Result};
 use crate::failpoint::{self, Point};
+use crate::worker::publish::canaries::Canaries;
 use crate::worker::publish::pending_result::PendingResult;
 use crate::worker::publish::refused::{self, RefusedResults};
 use crate::worker::publish::result_counts::{record_copies, record_lost_acks, record_unknown};
 use crate::worker::publish::route_circuits::RouteCircuits;
-use crate::worker::publish::route_prober::RouteProber;
 use crate::worker::publish::settlement::Settlement;
 use crate::worker::publish::window::{QueuedResult, Window};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct ResultPublisher {
     /// Connections for it.
     pool: Pool,
     direct: DirectReplies,
-    prober: RouteProber,
+    canaries: Canaries,
     routes: Arc<RouteCircuits>,
     refused: RefusedResults,
     settler: Settler,
@@ -56,7 +56,7 @@ impl ResultPublisher {
             publisher: Publisher::open(pool, max_message_size.clone()).await?,
             pool: pool.clone(),
             direct: DirectReplies::new(pool.clone(), max_message_size.clone()),
-            prober: RouteProber::new(isolated, settler.clone(), Arc::clone(routes), held_max),
+            canaries: Canaries::new(isolated, settler.clone(), Arc::clone(routes), held_max),
             routes: Arc::clone(routes),
             refused: RefusedResults::new(held_max),
             settler,
@@ -81,7 +81,7 @@ impl ResultPublisher {
         if published.is_err() {
             self.publisher.discard();
         }
-        self.prober.close_connection();
+        self.canaries.close_connection();
         published
     }
 
@@ -101,11 +101,11 @@ impl ResultPublisher {
                     Some(batch) => { window.add(batch); is_new_batch = true; }
                     None => { open = false; self.refused.drain(); }
                 },
-                Some(canary) = self.prober.ended() => {
-                    window.add_unconfirmed(self.prober.learn(canary?).await?);
+                Some(canary) = self.canaries.ended() => {
+                    window.add_unconfirmed(self.canaries.learn(canary?).await?);
                 }
-                _ = tick.tick(), if !self.refused.is_empty() || self.prober.has_half_open() => {
-                    self.prober.judge().await;
+                _ = tick.tick(), if !self.refused.is_empty() || self.canaries.has_half_open() => {
+                    self.canaries.judge().await;
                     window.results = self.refused.take();
                 }
             }
@@ -123,7 +123,7 @@ impl ResultPublisher {
     /// Publishes, and settles what can be; whether all of it was confirmed in time.
     async fn publish_window(&mut self, mut window: Window) -> Result<bool> {
         let held = window.take(|route| !self.routes.is_closed(route));
-        self.prober.hold(held).await;
+        self.canaries.hold(held).await;
         let Window { results, copies } = window;
         // Apart and first: nothing that a reader does shall end a session over them.
         let (dead, results): (Vec<_>, Vec<_>) =
@@ -182,9 +182,9 @@ impl ResultPublisher {
         }
         tracing::warn!(
             unconfirmed = unconfirmed.len(),
-            "window not confirmed in time, though the broker answers; probing its routes"
+            "window not confirmed in time, though the broker answers; sending a canary to each of its routes"
         );
-        self.prober.hold(unconfirmed).await;
+        self.canaries.hold(unconfirmed).await;
         false
     }
 }

@@ -1,4 +1,4 @@
-//! Canaries: the I/O of the [`circuit`](super::circuit)s.
+//! Canaries on their way: the I/O of the [`circuit`](super::circuit)s.
 
 use crate::broker::consume::settler::Settler;
 use crate::broker::publish::isolated::IsolatedPublisher;
@@ -15,12 +15,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Finds out which routes confirm, and holds what goes to the others.
-pub(super) struct RouteProber {
+pub(super) struct Canaries {
     publisher: IsolatedPublisher,
     settler: Settler,
     routes: Arc<RouteCircuits>,
     circuits: Circuits<UnconfirmedMessage>,
-    canaries: JoinSet<Canary>,
+    in_flight: JoinSet<Canary>,
 }
 
 /// A canary that has come to its end.
@@ -30,15 +30,15 @@ pub(super) struct Canary {
     status: Result<ConfirmStatus>,
 }
 
-impl RouteProber {
+impl Canaries {
     pub(super) fn new(
         publisher: IsolatedPublisher,
         settler: Settler,
         routes: Arc<RouteCircuits>,
         held_max: usize,
     ) -> Self {
-        let (circuits, canaries) = (Circuits::new(held_max), JoinSet::new());
-        Self { publisher, settler, routes, circuits, canaries }
+        let (circuits, in_flight) = (Circuits::new(held_max), JoinSet::new());
+        Self { publisher, settler, routes, circuits, in_flight }
     }
 
     /// Takes what goes to routes that are not closed.
@@ -58,7 +58,7 @@ impl RouteProber {
         self.circuits.has_half_open()
     }
 
-    /// Opens circuits whose canary took too long.
+    /// Opens circuits whose canary failed.
     pub(super) async fn judge(&mut self) {
         let actions = self.circuits.judge(self.routes.last_confirm(), Instant::now());
         self.act(actions).await;
@@ -66,7 +66,7 @@ impl RouteProber {
 
     /// The next canary that comes to its end; none while none is on its way.
     pub(super) async fn ended(&mut self) -> Option<Result<Canary>> {
-        let ended = self.canaries.join_next().await?;
+        let ended = self.in_flight.join_next().await?;
         Some(ended.map_err(|_panic| BrokerError::Panicked("the publisher of a canary")))
     }
 
@@ -111,7 +111,7 @@ impl RouteProber {
 
     fn send(&mut self, held: Held<UnconfirmedMessage>) {
         let publisher = self.publisher.clone();
-        self.canaries.spawn(async move {
+        self.in_flight.spawn(async move {
             let begun = Instant::now();
             let limit = held.canary_limit(begun);
             let status = publisher.publish(held.message.message(), limit).await;
@@ -131,10 +131,10 @@ impl RouteProber {
 
     /// Ends it. What is still held is delivered again.
     pub(super) fn close_connection(self) {
-        let Self { publisher, canaries, .. } = self;
+        let Self { publisher, in_flight, .. } = self;
         tokio::spawn(async move {
             publisher.close().await;
-            drop(canaries);
+            drop(in_flight);
         });
     }
 }
