@@ -1,33 +1,32 @@
-//! Faults on purpose: a test makes a process end, or stand still, after any step of a batch, or while
-//! it shows something.
+//! Faults on purpose: a test makes a process end or freeze after any step of a batch, or while `redeemq
+//! top` is on the screen.
 //!
-//! `REDEEMQ_CRASH=after_commit:abort:3` ends the process when it comes to that point for the third
-//! time, without any clean-up; `stop` instead of `abort` freezes it until somebody sends SIGCONT, and
-//! `panic` is a fault that Rust knows of.
-//! Only debug builds read the variable. In release builds a point is nothing at all.
+//! `REDEEMQ_CRASH=after_commit:abort:3` ends the process without any clean-up when it reaches that point
+//! for the third time; `stop` instead of `abort` freezes it until it gets SIGCONT, and `panic` panics.
+//! Only debug builds read the variable. In release builds a point compiles to nothing.
 
-/// Where a process can be made to fail: after each step of a batch that something else can see.
+/// Where a process can be made to fail: after each step of a batch that another process can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// Rows are locked and read.
     AfterLoad,
-    /// The verdicts are known to this process alone.
+    /// The outcomes are known to this process alone.
     AfterDecide,
-    /// All is written, and nothing holds yet.
+    /// All rows are written, and nothing is committed.
     BeforeCommit,
-    /// Decided for good, and nobody has been told.
+    /// The outcomes are committed, and no result is sent.
     AfterCommit,
-    /// The results are sent, and the broker has not been heard.
+    /// The results are sent, and none is confirmed.
     AfterPublish,
-    /// The broker has the results, and still waits for the acks.
+    /// The results are confirmed, and no ack is sent.
     AfterConfirm,
-    /// The acks are sent, and may or may not arrive.
+    /// The acks are sent, and may not have arrived.
     AtAck,
-    /// `redeemq top` has taken the terminal over and drawn on it.
+    /// `redeemq top` has drawn on the terminal.
     OnScreen,
 }
 
-/// A process that was told to fail here does so.
+/// Fails here if the environment says so.
 #[inline]
 pub fn hit(point: Point) {
     #[cfg(debug_assertions)]
@@ -55,8 +54,8 @@ mod armed {
         ("on_screen", Point::OnScreen),
     ];
 
-    /// The signal is taken by any thread, and meanwhile the others go on. So the one that came to the
-    /// point waits for a witness of the stop.
+    /// Any thread may take the signal, while the others go on. So the thread at the failpoint waits until
+    /// the whole process has stopped.
     const STOP: &str = "kill -STOP $PPID
         while ps -o stat= -p $PPID | grep -q '^[RSDI]'; do :; done
         echo stopped until SIGCONT >&2";

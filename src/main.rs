@@ -1,14 +1,12 @@
 //! The binary: see `redeemq --help`.
 
-use clap::Parser as _;
-use redeemq::config::Cli;
-use redeemq::{app, telemetry};
+use redeemq::{app, config, telemetry};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Cli { config, command } = Cli::parse();
-    telemetry::init(config.log_json);
-    app::run(command, config).unwrap_or_else(|error| {
+    let cli = config::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    telemetry::init(cli.log_json);
+    app::run(cli.command).unwrap_or_else(|error| {
         tracing::error!("{error:#}");
         ExitCode::from(2)
     })

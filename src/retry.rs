@@ -4,7 +4,7 @@ use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 use std::time::Duration;
 
-/// Longest pause: whoever waits for a database or a broker shall be back within 2 s of its return.
+/// Longest pause: a process shall be back within 2 s of the return of its database or broker.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 
@@ -14,7 +14,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(50);
 pub struct Pauses(ExponentialBackoff);
 
 impl Pauses {
-    /// Beginning with the shortest.
+    /// The first pause is the shortest.
     pub fn new() -> Self {
         Self(ExponentialBackoff {
             initial_interval: PAUSE_FIRST,
@@ -30,7 +30,7 @@ impl Pauses {
 
     /// The next pause.
     pub fn draw(&mut self) -> Duration {
-        self.0.next_backoff().unwrap_or(PAUSE_MAX)
+        self.0.next_backoff().expect("without a max_elapsed_time there is always a next pause")
     }
 
     /// After a success: the next pause is the shortest again.

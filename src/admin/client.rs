@@ -47,7 +47,7 @@ pub enum ClientCommand {
         #[arg(value_parser = ClientId::parse)]
         id: ClientId,
     },
-    /// Accept them again
+    /// Accept requests of a client site again
     Enable {
         /// The client's id
         #[arg(value_parser = ClientId::parse)]
@@ -103,7 +103,7 @@ async fn create(
     let name = name.unwrap_or_else(|| id.to_string());
     match clients::insert(pool, id, &name, &api_key, &hash, answers).await {
         Err(error) if error.constraint() == Some("client_pkey") => bail!(
-            "there is a client `{id}` already; its secret can't be shown again, see `redeemq client list`"
+            "client `{id}` exists already, and its secret cannot be shown again: see `redeemq client list`"
         ),
         inserted => inserted?,
     }
@@ -114,7 +114,7 @@ async fn create(
             line(["api_secret", &created.api_secret]),
         ]
     })?;
-    output.remark("Keep the api_secret: only its hash is stored, so it can't be shown again.");
+    output.remark("Keep the api_secret: only its hash is stored, and it cannot be shown again.");
     Ok(())
 }
 
@@ -123,7 +123,7 @@ async fn hash(secret: String) -> anyhow::Result<String> {
     let hash = move || Argon2::default().hash_password(secret.as_bytes()).map(|h| h.to_string());
     tokio::task::spawn_blocking(hash)
         .await?
-        .map_err(|error| anyhow!("the api_secret can't be hashed: {error}"))
+        .map_err(|error| anyhow!("cannot hash the api_secret: {error}"))
 }
 
 async fn list(pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {

@@ -9,11 +9,13 @@
 
 pub mod answer_mode;
 pub mod code;
+pub mod content;
 pub mod decide;
 pub mod form;
 pub mod goods;
 pub mod id;
 pub mod job;
+pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod request;

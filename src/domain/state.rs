@@ -4,9 +4,9 @@
 //! grant is applied at once, so the next job of the batch sees it. [`Changes`] is the same grants summed
 //! up per row, which is what gets written.
 
+use super::content::Content;
 use super::goods::{Asset, Goods, Scope};
 use super::id::{ClientId, Id};
-use super::job::Content;
 use super::outcome::{Cap, GrantedCode};
 use super::request::Target;
 use std::collections::{BTreeMap, HashMap, VecDeque};

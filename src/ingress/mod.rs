@@ -10,6 +10,7 @@ mod auth;
 pub mod body;
 mod call;
 pub mod catch_panic;
+pub(crate) mod cors;
 mod document;
 mod hashing;
 pub mod headers;
@@ -38,6 +39,7 @@ use crate::server::{self, Bounds};
 use crate::store;
 use crate::traces::Traces;
 use anyhow::Context as _;
+use cors::CorsOrigins;
 use limits::Limits;
 use pending_replies::PendingReplies;
 use request_publisher::RequestPublisher;
@@ -69,6 +71,8 @@ pub struct Settings {
     /// How long a connection may be without a request.
     pub(crate) idle_max: Duration,
     pub(crate) limits: limits::Settings,
+    /// Origins whose web pages may call, where there are any.
+    pub(crate) cors_origins: Option<CorsOrigins>,
     /// How a request is answered whose client is unknown.
     pub(crate) answers: AnswerMode,
     /// How long a synchronous client waits for a decision.
@@ -123,7 +127,9 @@ pub(crate) async fn run(
         idle_max: settings.idle_max,
     };
     tracing::info!(address = %listener.local_addr()?, "accepting");
-    let (router, full) = (routes::router(Arc::clone(&state)), routes::too_many_connections(state));
+    let cors = settings.cors_origins.as_ref();
+    let router = routes::router(Arc::clone(&state), cors);
+    let full = routes::too_many_connections(state, cors);
     let mut serving = pin!(server::serve(listener, router, full, bounds, stop.clone()));
     let ended = tokio::select! {
         () = &mut serving => Ok(()),

@@ -9,15 +9,16 @@ use super::request_message::RequestMessage;
 use super::response::{Rejection, decision};
 use super::state::AppState;
 use super::wait::Wait;
-use crate::broker::trace_headers;
+use crate::broker::message_spans;
 use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
+use crate::domain::operation::Operation;
 use crate::domain::params::{Given, Params};
-use crate::domain::request::{Operation, Request};
+use crate::domain::request::Request;
 use crate::secrets::Secrets;
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -86,7 +87,7 @@ async fn publish(
     state: &AppState,
     job: &JobRef,
     message: RequestMessage,
-    parent: Option<&Place>,
+    parent: Option<&SpanContext>,
     wait: Wait<'_>,
 ) -> Result<Response, Rejection> {
     let deadline = wait.limit.map(|limit| Instant::now() + limit);
@@ -95,9 +96,9 @@ async fn publish(
     let reply_to = waiter.as_ref().map(|waiter| waiter.reply_to.as_str());
     let operation = message.operation.as_str();
     let mut outgoing = message.outgoing(job, reply_to);
-    let mut sending = trace_headers::send(&state.traces, &mut outgoing, parent);
+    let mut sending = message_spans::send(&state.traces, &mut outgoing, parent);
     let acceptance = state.publisher.publish(outgoing).await;
-    sending.tell(fault(acceptance));
+    sending.record_outcome(fault(acceptance));
     match acceptance {
         Acceptance::Confirmed => {
             metrics::counter!("redeemq_accepted_total", "operation" => operation).increment(1);

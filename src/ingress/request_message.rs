@@ -3,8 +3,9 @@
 use super::jobs::JobRef;
 use crate::broker::publish::message::Outgoing;
 use crate::broker::topology::{REQUESTS, lanes};
-use crate::broker::{BasicProperties, own, short};
-use crate::domain::request::{Operation, Request};
+use crate::broker::{BasicProperties, short_string, try_short_string};
+use crate::domain::operation::Operation;
+use crate::domain::request::Request;
 use crate::wire;
 
 pub(super) struct RequestMessage {
@@ -21,18 +22,18 @@ impl RequestMessage {
             wire::request::encode(&job_id, client, self.operation, wire::now(), &self.request);
         let correlation_id = self.correlation_id.as_deref().unwrap_or(&job_id);
         let mut properties = BasicProperties::default()
-            .with_message_id(own(&job_id))
-            .with_correlation_id(own(correlation_id))
-            .with_type(own(self.operation.as_str()))
-            .with_content_type(own("application/json"))
+            .with_message_id(short_string(&job_id))
+            .with_correlation_id(short_string(correlation_id))
+            .with_type(short_string(self.operation.as_str()))
+            .with_content_type(short_string("application/json"))
             .with_headers(lanes::contending_for(&self.request.contends_for(client)))
             .with_delivery_mode(2);
-        if let Some(reply_to) = reply_to.and_then(short) {
+        if let Some(reply_to) = reply_to.and_then(try_short_string) {
             properties = properties.with_reply_to(reply_to);
         }
         Outgoing {
             exchange: REQUESTS,
-            routing_key: own(self.operation.as_str()),
+            routing_key: short_string(self.operation.as_str()),
             mandatory: true,
             properties,
             body: body.into(),

@@ -1,12 +1,13 @@
 //! Every route, with its description in the OpenAPI document: a route can't be written without one.
 
+use super::cors::CorsOrigins;
 use super::document::{self, operations};
 use super::limits::{self, Limits};
 use super::response::Rejection;
 use super::state::AppState;
 use super::{answers, auth, catch_panic, jobs, redeem, security_headers, trace};
 use crate::domain::code::Code;
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::server;
 use axum::Router;
 use axum::extract::State;
@@ -86,7 +87,7 @@ pub fn openapi() -> Value {
 }
 
 /// All routes with what holds for each of them.
-pub(super) fn router(state: Arc<AppState>) -> Router {
+pub(super) fn router(state: Arc<AppState>, cors: Option<&CorsOrigins>) -> Router {
     let (unlimited, limited): (Vec<Route>, Vec<Route>) =
         all().into_iter().partition(|route| route.is_unlimited);
     let mut limited = join(limited).fallback(async || Rejection::invalid_with_status(404, "path"));
@@ -94,18 +95,18 @@ pub(super) fn router(state: Arc<AppState>) -> Router {
         let limits: Arc<Limits> = Arc::clone(&state.limits);
         limited = limited.layer(from_fn_with_state(limits, limits::of_address));
     }
-    let mut limited = answered(limited, &state);
+    let mut limited = answered(limited, &state, cors);
     if state.traces.are_on() {
         limited = limited.layer(from_fn_with_state(state.traces.clone(), trace::trace_request));
     }
-    always(join(unlimited)).merge(limited).with_state(state)
+    plain(join(unlimited)).merge(limited).with_state(state)
 }
 
 /// The routes of connections beyond the bound. The process lives, but is not ready.
-pub(super) fn too_many_connections(state: Arc<AppState>) -> Router {
+pub(super) fn too_many_connections(state: Arc<AppState>, cors: Option<&CorsOrigins>) -> Router {
     let rejection = async || Rejection::new(Code::Unavailable).because("too many connections");
-    let refused = answered(Router::new().fallback(rejection), &state);
-    always(Router::new().route("/livez", routing::get(server::alive))).merge(refused)
+    let refused = answered(Router::new().fallback(rejection), &state, cors);
+    plain(Router::new().route("/livez", routing::get(server::alive))).merge(refused)
 }
 
 fn join(routes: Vec<Route>) -> Router<Arc<AppState>> {
@@ -113,20 +114,26 @@ fn join(routes: Vec<Route>) -> Router<Arc<AppState>> {
     routes.into_iter().fold(Router::new(), add).method_not_allowed_fallback(wrong_method)
 }
 
-/// What holds for every answer, whatever was asked.
-fn always<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+/// What holds for the answers of probes.
+fn plain<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
         .layer(from_fn(catch_panic::catch_panic))
         .layer(map_response(security_headers::security_headers))
 }
 
-/// The same with the statuses that each client expects; probes have none.
+/// What holds for every answer but those of probes: the status that its client expects, and the origins of web pages.
 fn answered<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     state: &Arc<AppState>,
+    cors: Option<&CorsOrigins>,
 ) -> Router<S> {
     let status = from_fn_with_state(Arc::clone(state), answers::status_for_client);
-    always(router).layer(status)
+    let router = router.layer(from_fn(catch_panic::catch_panic)).layer(status);
+    let router = match cors {
+        Some(origins) => router.layer(origins.layer()),
+        None => router,
+    };
+    router.layer(map_response(security_headers::security_headers))
 }
 
 async fn wrong_method() -> Rejection {

@@ -17,17 +17,16 @@ pub async fn watch(url: SecretString, every: Duration) {
         match Depths::open(&url, "redeemq: queues").await {
             Ok(mut depths) => {
                 let error = look_on(&mut depths, every, &mut told, &mut pauses).await;
-                tracing::debug!(%error, "queues can't be looked at");
+                tracing::debug!(%error, "cannot read queue depths");
                 depths.close().await;
             }
-            Err(error) => tracing::debug!(%error, "queues can't be looked at"),
+            Err(error) => tracing::debug!(%error, "cannot read queue depths"),
         }
         told.drain(..).for_each(|queue| tell(&queue, f64::NAN, f64::NAN));
         sleep(pauses.draw().max(every)).await;
     }
 }
 
-/// Until it fails.
 async fn look_on(
     depths: &mut Depths,
     every: Duration,
@@ -35,13 +34,13 @@ async fn look_on(
     pauses: &mut Pauses,
 ) -> BrokerError {
     loop {
-        let seen = match depths.look().await {
+        let seen = match depths.read().await {
             Ok(seen) => seen,
             Err(error) => return error,
         };
         for depth in &seen {
             let (messages, consumers) =
-                depth.told.map_or((f64::NAN, f64::NAN), |(messages, consumers)| {
+                depth.counts.map_or((f64::NAN, f64::NAN), |(messages, consumers)| {
                     (f64::from(messages), f64::from(consumers))
                 });
             tell(&depth.queue, messages, consumers);

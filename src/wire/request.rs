@@ -1,10 +1,12 @@
 //! Request messages: written by the ingress and by trusted publishers, read by the worker.
 
-use super::{VERSION, instant, rfc3339, schema, without_bom};
+use super::{VERSION, instant, json, rfc3339, schema, without_bom};
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
-use crate::domain::job::{Content, Job, JobId};
+use crate::domain::job::{Job, JobId};
+use crate::domain::operation::Operation;
 use crate::domain::params::Params;
-use crate::domain::request::{Operation, Request};
+use crate::domain::request::Request;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,7 +61,7 @@ pub fn encode(
         accepted_at: rfc3339(accepted_at),
         params: request.to_params(),
     };
-    serde_json::to_vec(&written).unwrap_or_default()
+    json(&written).into_bytes()
 }
 
 /// A message that is no job: it belongs into the dead queue, with this reason.

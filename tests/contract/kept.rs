@@ -1,7 +1,7 @@
 //! The documents in `docs/` are those that the code makes. `make documents` writes them anew.
 
 use redeemq::domain::code::Code;
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use redeemq::{broker, ingress};
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -230,7 +230,7 @@ async fn a_database_that_has_no_session_left_is_survived() {
     is_survived(Fault {
         begins: &["alter role WORKER connection limit 0", ALL_SESSIONS_END],
         ends: &["alter role WORKER connection limit -1"],
-        alarm: (AWAY, "has no session left"),
+        alarm: (AWAY, "out of connections"),
     })
     .await;
 }

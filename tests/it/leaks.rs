@@ -4,9 +4,10 @@
 use harness::rights::{PASSWORD, as_user};
 use harness::{Bench, Request, Site, eventually, leaks, mug};
 use redeemq::domain::id::{ClientId, Id};
+use redeemq::domain::operation::Operation;
 use redeemq::domain::outcome::GrantedCode;
 use redeemq::domain::params::Params;
-use redeemq::domain::request::{self, Operation};
+use redeemq::domain::request;
 use redeemq::domain::state::{Branch, Changes, Coupon, FreeCode, PinFailure, State};
 use secrecy::SecretString;
 use serde_json::json;

@@ -33,6 +33,7 @@ mod lost;
 mod metrics;
 mod once;
 mod operations;
+mod original;
 mod outages;
 mod over;
 mod panics;

@@ -30,5 +30,5 @@ fn what_a_page_quotes_is_said_by_the_program() {
             assert!(code.contains(quote), "{path} quotes {quote:?}");
         }
     }
-    assert!(found >= 3, "only {found} quotes were found");
+    assert!(found >= 2, "only {found} quotes were found");
 }

@@ -1,7 +1,7 @@
 //! What a process has to be able to do, by its role.
 
 use crate::broker::inspect::probe::Right::{self, Configure, Read, Write};
-use crate::broker::topology::{DEAD, REQUESTS, RESULTS, SPARE};
+use crate::broker::topology::{DEAD, REQUESTS, RESULTS, UNROUTED};
 use clap::ValueEnum;
 
 /// The process whose place `doctor` takes: it uses that process's URLs, and so its users.
@@ -23,16 +23,16 @@ const DEFAULT_EXCHANGE: &str = "";
 /// A worker declares everything, and to bind a queue one must read its exchange.
 const WORKER_AT_BROKER: [(Right, &str); 12] = [
     (Configure, REQUESTS),
-    (Configure, SPARE),
+    (Configure, UNROUTED),
     (Configure, RESULTS),
     (Configure, DEAD),
     (Write, REQUESTS),
-    (Write, SPARE),
+    (Write, UNROUTED),
     (Write, RESULTS),
     (Write, DEAD),
     (Write, DEFAULT_EXCHANGE),
     (Read, REQUESTS),
-    (Read, SPARE),
+    (Read, UNROUTED),
     (Read, DEAD),
 ];
 
@@ -63,7 +63,7 @@ const INGRESS_IN_DATABASE: [(&str, &[&str]); 3] =
 
 impl Role {
     /// Rights at the broker.
-    pub fn at_broker(self) -> Vec<(Right, &'static str)> {
+    pub(crate) fn at_broker(self) -> Vec<(Right, &'static str)> {
         self.of(&INGRESS_AT_BROKER, &WORKER_AT_BROKER)
     }
 

@@ -17,10 +17,9 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Queue {
     pub(super) queue: String,
-    /// Messages that wait.
     pub(super) messages: Option<f64>,
     pub(super) consumers: Option<f64>,
-    /// Whether somebody has to look at it.
+    /// Whether it needs attention.
     pub(super) alarm: bool,
 }
 
@@ -37,8 +36,8 @@ impl Queue {
 /// All that are known of.
 pub(super) fn queues(now: &Sample) -> Vec<Queue> {
     if let Some(Ok(depths)) = &now.queues {
-        let queue = |Depth { queue, told }: &Depth| {
-            let (messages, consumers) = told.unzip();
+        let queue = |Depth { queue, counts }: &Depth| {
+            let (messages, consumers) = counts.unzip();
             Queue::new(queue.clone(), messages.map(f64::from), consumers.map(f64::from))
         };
         return depths.iter().map(queue).collect();
@@ -85,7 +84,7 @@ async fn ask_on(
 ) -> Result<Infallible, BrokerError> {
     let mut depths = Depths::open(url, "redeemq top").await?;
     loop {
-        match depths.look().await {
+        match depths.read().await {
             Ok(seen) => told.send_replace(Some(Ok(seen))),
             Err(error) => {
                 depths.close().await;
@@ -109,7 +108,7 @@ redeemq_queue_consumers{queue=\"redeem.requests\"} 0
 redeemq_queue_consumers{queue=\"redeem.dead\"} 0\n";
 
     #[test]
-    fn a_queue_without_a_consumer_calls_for_somebody_but_the_dead_queue_only_with_letters() {
+    fn a_queue_without_a_consumer_needs_attention_and_the_dead_queue_only_with_letters() {
         let now = sample(Instant::now(), 0, &[("e", PAGE)]);
         let told: Vec<_> =
             queues(&now).into_iter().map(|q| (q.queue, q.messages, q.alarm)).collect();
@@ -122,7 +121,7 @@ redeemq_queue_consumers{queue=\"redeem.dead\"} 0\n";
     #[test]
     fn what_the_broker_says_itself_counts_more_than_the_metrics() {
         let mut now = sample(Instant::now(), 0, &[("e", PAGE)]);
-        let depth = Depth { queue: "redeem.requests".to_owned(), told: Some((3, 1)) };
+        let depth = Depth { queue: "redeem.requests".to_owned(), counts: Some((3, 1)) };
         now.queues = Some(Ok(vec![depth]));
         assert_eq!(queues(&now), [Queue::new("redeem.requests".to_owned(), Some(3.0), Some(1.0))]);
         now.queues = Some(Err("gone".to_owned()));

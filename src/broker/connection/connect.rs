@@ -2,9 +2,9 @@
 
 use crate::broker::connection::deadline::{BROKER_TIMEOUT, in_time};
 use crate::broker::connection::preflight::preflight;
-use crate::broker::connection::uri::{read, with_heartbeat};
+use crate::broker::connection::uri::{read, with_defaults};
 use crate::broker::error::{BrokerError, Result};
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use crate::gauges::{Gauges, pooled};
 use deadpool_lapin::{Pool, PoolConfig, Runtime, Timeouts};
 use lapin::{Connection, ConnectionProperties};
@@ -15,7 +15,7 @@ fn properties(name: &str) -> ConnectionProperties {
     ConnectionProperties::default().with_connection_name(name.into())
 }
 
-/// A connection of its own, for consuming or declaring.
+/// Opens one connection, after a preflight; `name` is what the broker's tools show.
 ///
 /// # Errors
 /// When the URL can't be read, or the broker is away or refuses.
@@ -25,7 +25,7 @@ pub async fn connect(url: &SecretString, name: &str) -> Result<Connection> {
     in_time("connect", async { Ok(Connection::connect_uri(uri, properties(name)).await?) }).await
 }
 
-/// The connections that publish. Each is used by one task at a time.
+/// A pool of connections that publish. Each is used by one task at a time.
 ///
 /// # Errors
 /// When the URL can't be read.
@@ -37,15 +37,15 @@ pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool>
         recycle: Some(BROKER_TIMEOUT),
     };
     read(url)?;
-    let url = Some(with_heartbeat(url.expose_secret()));
+    let url = Some(with_defaults(url.expose_secret()));
     let config = deadpool_lapin::Config { url, pool: Some(pool) };
     config
         .create_pool(move || properties(name), Runtime::Tokio1)
         .map_err(|error| BrokerError::Pool(error.to_string()))
 }
 
-/// Has the use of a pool measured.
-pub fn measure(gauges: &Gauges, name: &'static str, pool: Pool) {
+/// Adds gauges of how many connections of a pool are in use.
+pub(crate) fn measure(gauges: &Gauges, name: &'static str, pool: Pool) {
     gauges.add(move || {
         let status = pool.status();
         let idle = status.available.min(status.size);
@@ -53,9 +53,9 @@ pub fn measure(gauges: &Gauges, name: &'static str, pool: Pool) {
     });
 }
 
-/// Ends a connection, in bounded time: the broker may not answer.
+/// Closes a connection, within the time limit: the broker may not answer.
 pub async fn close(connection: impl Borrow<Connection>) {
-    let closing = async { Ok(connection.borrow().close(200, own("bye")).await?) };
+    let closing = async { Ok(connection.borrow().close(200, short_string("bye")).await?) };
     if let Err(error) = in_time("close", closing).await {
         tracing::debug!(%error, "connection not closed cleanly");
     }

@@ -1,11 +1,14 @@
 //! Connections to the broker: how they are opened and closed, and the time limit of every call.
 
-pub mod connect;
-pub mod deadline;
-pub mod preflight;
+mod connect;
+mod deadline;
+mod preflight;
 pub mod server_properties;
 mod uri;
 
-pub use connect::{close, connect, measure, pool};
-pub use deadline::{BROKER_TIMEOUT, in_time};
+pub(crate) use connect::measure;
+pub use connect::{close, connect, pool};
+pub use deadline::BROKER_TIMEOUT;
+pub(in crate::broker) use deadline::in_time;
 pub use deadpool_lapin::Pool;
+pub(crate) use preflight::server_properties;

@@ -1,4 +1,4 @@
-//! Finding out whether the broker greets, before the client library connects.
+//! The preflight: whether the broker greets, before the client library connects.
 //!
 //! A connection that was lost without a word, or that a dying load balancer accepted, may stay silent
 //! for ever while a new one would come through. And the library can't give up a handshake: each would
@@ -13,31 +13,32 @@ use lapin::uri::AMQPUri;
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// How long a knock stays alone before another is tried beside it: whoever waits for the broker shall
-/// be back within 2 s of its return.
-const KNOCK_EVERY: Duration = Duration::from_secs(1);
+/// How long one attempt waits alone before another is begun beside it: a process shall be back within
+/// 2 s of the broker's return.
+const ATTEMPT_EVERY: Duration = Duration::from_secs(1);
+
 /// Waits for the first greeting.
 ///
 /// # Errors
-/// When the broker refuses, or nothing is heard for as long as we wait for any answer.
-pub(in crate::broker) async fn preflight(address: &AMQPUri) -> Result<ServerProperties> {
+/// When the broker refuses, or none of the attempts is answered in time.
+pub(super) async fn preflight(address: &AMQPUri) -> Result<ServerProperties> {
     in_time("preflight", async {
-        let mut knocks = FuturesUnordered::new();
-        let mut again = tokio::time::interval(KNOCK_EVERY);
+        let mut attempts = FuturesUnordered::new();
+        let mut next = tokio::time::interval(ATTEMPT_EVERY);
         loop {
             tokio::select! {
-                _ = again.tick() => knocks.push(greet(address)),
-                Some(greeted) = knocks.next() => return Ok(greeted?),
+                _ = next.tick() => attempts.push(greet(address)),
+                Some(greeted) = attempts.next() => return Ok(greeted?),
             }
         }
     })
     .await
 }
 
-/// Asks a broker who it is, by the same way that connections take.
+/// The broker's product and version, by a preflight alone.
 ///
 /// # Errors
-/// When the URL can't be read, or the broker is away or none.
-pub async fn server_properties(url: &SecretString) -> Result<ServerProperties> {
+/// When the URL can't be read, the broker is away, or what answers is no broker.
+pub(crate) async fn server_properties(url: &SecretString) -> Result<ServerProperties> {
     preflight(&read(url)?).await
 }

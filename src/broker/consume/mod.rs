@@ -1,7 +1,10 @@
-//! Taking messages, and settling them.
+//! Consuming messages, and settling them.
 
 pub mod consumer;
+pub mod dead_letter;
 pub mod dead_queue;
+mod deliveries;
 pub mod received;
-pub mod reply_queue;
+pub(crate) mod reply_queue;
 pub mod settler;
+mod unsettled;

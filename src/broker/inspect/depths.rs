@@ -1,70 +1,74 @@
-//! How full the queues are, and who takes from them, again and again on a connection of its own: by
-//! passive declarations, which need no right.
+//! Messages and consumers of all queues, again and again on one connection: by passive declarations.
 
+use crate::broker::connection::{close, connect};
 use crate::broker::error::Result;
-use crate::broker::inspect::probe;
 use crate::broker::topology::lanes::{self, Source};
-use crate::broker::topology::{DEAD, REQUESTS, SPARE};
+use crate::broker::topology::passive::{self, QueueState};
+use crate::broker::topology::{DEAD, REQUESTS, UNROUTED};
 use lapin::Connection;
 use secrecy::SecretString;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often the lanes are counted again. The look at the one that is not there costs a line in the
-/// broker's log.
-const COUNT_EVERY: Duration = Duration::from_secs(600);
+/// How often the queues are looked for again. To count the lanes, one is asked for that does not exist,
+/// and queues that are hidden from this user are asked for once: each costs a line in the broker's log.
+const FIND_EVERY: Duration = Duration::from_secs(600);
 
-/// A queue at one look.
+/// One queue at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Depth {
-    /// Its name.
-    pub queue: String,
-    /// How many messages wait, and how many consumers there are; none when the queue is not there.
-    pub told: Option<(u32, u32)>,
+pub(crate) struct Depth {
+    /// The queue's name.
+    pub(crate) queue: String,
+    /// Messages that are ready, and consumers; none when there is no such queue.
+    pub(crate) counts: Option<(u32, u32)>,
 }
 
-/// Looks at all queues of ours.
-pub struct Depths {
+/// Reads the depths of all our queues.
+pub(crate) struct Depths {
     connection: Connection,
     queues: Vec<String>,
-    counted_at: Option<Instant>,
+    found_at: Option<Instant>,
 }
 
 impl Depths {
-    /// On a connection of this name.
+    /// Opens a connection of this name.
     ///
     /// # Errors
     /// When the broker is away.
-    pub async fn open(url: &SecretString, name: &str) -> Result<Self> {
-        let connection = crate::broker::connection::connect(url, name).await?;
-        Ok(Self { connection, queues: Vec::new(), counted_at: None })
+    pub(crate) async fn open(url: &SecretString, name: &str) -> Result<Self> {
+        let connection = connect(url, name).await?;
+        Ok(Self { connection, queues: Vec::new(), found_at: None })
     }
 
-    /// One look.
+    /// Reads those that are not hidden from this user.
     ///
     /// # Errors
     /// When the broker is away: then open anew.
-    pub async fn look(&mut self) -> Result<Vec<Depth>> {
-        if self.counted_at.is_none_or(|at| at.elapsed() > COUNT_EVERY) {
-            self.queues = names(lanes::count(&self.connection).await?);
-            self.counted_at = Some(Instant::now());
+    pub(crate) async fn read(&mut self) -> Result<Vec<Depth>> {
+        if self.found_at.is_none_or(|at| at.elapsed() > FIND_EVERY) {
+            self.queues = names(lanes::count(&self.connection).await?.unwrap_or(0));
+            self.found_at = Some(Instant::now());
         }
         let mut depths = Vec::with_capacity(self.queues.len());
-        for queue in &self.queues {
-            let told = probe::depth(&self.connection, queue).await?;
-            depths.push(Depth { queue: queue.clone(), told });
+        for queue in std::mem::take(&mut self.queues) {
+            let counts = match passive::queue(&self.connection, &queue).await? {
+                QueueState::Present { messages, consumers } => Some((messages, consumers)),
+                QueueState::Missing => None,
+                QueueState::Hidden => continue,
+            };
+            self.queues.push(queue.clone());
+            depths.push(Depth { queue, counts });
         }
         Ok(depths)
     }
 
-    /// Ends the connection.
-    pub async fn close(self) {
-        crate::broker::connection::close(self.connection).await;
+    pub(crate) async fn close(self) {
+        close(self.connection).await;
     }
 }
 
 fn names(lanes: u16) -> Vec<String> {
-    let common = [REQUESTS, SPARE, DEAD].map(str::to_owned);
+    let common = [REQUESTS, UNROUTED, DEAD].map(str::to_owned);
     let lanes = (1..=lanes).flat_map(|number| Source::Lane(number).queues());
     common.into_iter().chain(lanes).collect()
 }

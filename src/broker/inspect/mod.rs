@@ -1,5 +1,5 @@
 //! Looking at a broker without changing it.
 
-pub mod depths;
-pub mod management;
-pub mod probe;
+pub(crate) mod depths;
+pub(crate) mod management;
+pub(crate) mod probe;

@@ -1,7 +1,7 @@
 //! A message on its way out, and what the broker says of it.
 
 use crate::broker::error::BrokerError;
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use crate::broker::topology::DIRECT_REPLY_PREFIX;
 use lapin::BasicProperties;
 use lapin::ErrorKind;
@@ -93,6 +93,6 @@ impl Outgoing {
 
     pub(in crate::broker) fn destination(&self) -> Destination {
         let id = self.properties.message_id().clone().unwrap_or_default();
-        (id, own(self.exchange), self.routing_key.clone())
+        (id, short_string(self.exchange), self.routing_key.clone())
     }
 }

@@ -1,8 +1,9 @@
 //! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
 
 use crate::broker::consume::received::Received;
+use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use crate::broker::publish::message::Outgoing;
-use crate::broker::short_string::{own, short};
+use crate::broker::short_string::{short_string, try_short_string};
 use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use crate::broker::trace_headers::passed_on;
 use crate::domain::job::Job;
@@ -11,15 +12,6 @@ use crate::wire::request::Known;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use std::sync::Arc;
-
-/// Why a message is dead, when, and after how many attempts: headers of a dead letter.
-pub const REASON: &str = "x-redeemq-reason";
-/// RFC 3339.
-pub const DEAD_AT: &str = "x-redeemq-dead-at";
-/// Deliveries, the last one included.
-pub const ATTEMPTS: &str = "x-redeemq-attempts";
-/// On a repeated result.
-pub const REPLAYED: &str = "x-replayed";
 
 /// Longest reason; it may quote what came.
 const REASON_MAX_BYTES: usize = 500;
@@ -40,10 +32,10 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
     let body: Arc<[u8]> = body.as_bytes().into();
     let mut headers = FieldTable::default();
     if is_replayed {
-        headers.insert(own(REPLAYED), AMQPValue::Boolean(true));
+        headers.insert(short_string(REPLAYED), AMQPValue::Boolean(true));
     }
     let properties = properties(received, &job.job_id)
-        .with_type(own(job.operation.as_str()))
+        .with_type(short_string(job.operation.as_str()))
         .with_headers(passed_on(received, headers));
     let routing_key = format!("{}.{}", job.client, job.operation.as_str());
     let main = to_results(&routing_key, properties.clone(), Arc::clone(&body));
@@ -55,13 +47,15 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
 pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> OutboundMessages {
     let reason = cut(reason);
     let mut headers = theirs(received);
-    headers.insert(own(REASON), text(reason));
-    headers.insert(own(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
-    headers
-        .insert(own(ATTEMPTS), AMQPValue::LongLongInt(received.delivery_count.saturating_add(1)));
+    headers.insert(short_string(REASON), text(reason));
+    headers.insert(short_string(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
+    headers.insert(
+        short_string(ATTEMPTS),
+        AMQPValue::LongLongInt(received.delivery_count.saturating_add(1)),
+    );
     let main = Outgoing {
         exchange: DEAD,
-        routing_key: own("dead"),
+        routing_key: short_string("dead"),
         mandatory: true,
         properties: kept(received).with_headers(headers),
         body: received.body.as_slice().into(),
@@ -87,7 +81,7 @@ fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
 }
 
 fn to_results(routing_key: &str, properties: BasicProperties, body: Arc<[u8]>) -> Outgoing {
-    let routing_key = own(routing_key);
+    let routing_key = short_string(routing_key);
     Outgoing { exchange: RESULTS, routing_key, mandatory: true, properties, body }
 }
 
@@ -99,7 +93,7 @@ fn text(value: &str) -> AMQPValue {
 /// let a dead letter vanish.
 fn kept(received: &Received) -> BasicProperties {
     let came = &received.properties;
-    let fresh_id = || own(&uuid::Uuid::now_v7().to_string());
+    let fresh_id = || short_string(&uuid::Uuid::now_v7().to_string());
     let message_id = came.message_id().clone().unwrap_or_else(fresh_id);
     let mut kept = BasicProperties::default().with_message_id(message_id).with_delivery_mode(2);
     if let Some(id) = came.correlation_id() {
@@ -130,13 +124,13 @@ fn cut(reason: &str) -> &str {
 
 /// Every request message gets its result with its own correlation id.
 fn properties(received: &Received, job_id: &str) -> BasicProperties {
-    let job_id = short(job_id).unwrap_or_default();
+    let job_id = try_short_string(job_id).unwrap_or_default();
     let correlation_id =
         received.properties.correlation_id().clone().unwrap_or_else(|| job_id.clone());
     BasicProperties::default()
         .with_message_id(job_id)
         .with_correlation_id(correlation_id)
-        .with_content_type(own("application/json"))
+        .with_content_type(short_string("application/json"))
         .with_delivery_mode(2)
 }
 

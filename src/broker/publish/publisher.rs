@@ -4,7 +4,7 @@ use crate::broker::connection::in_time;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::publish::in_flight::InFlight;
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
-use crate::broker::short_string::own;
+use crate::broker::short_string::short_string;
 use crate::failpoint::{self, Point};
 use deadpool_lapin::{Object, Pool};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -103,7 +103,7 @@ impl Publisher {
     async fn ask_for(&self, limit: Duration) -> Result<()> {
         let asking = async {
             let channel = self.connection.create_channel().await?;
-            Ok(channel.close(200, own("asked")).await?)
+            Ok(channel.close(200, short_string("asked")).await?)
         };
         let silent = Err(BrokerError::TimedOut("channel.open"));
         tokio::time::timeout(limit, asking).await.unwrap_or(silent)
@@ -209,7 +209,7 @@ pub(in crate::broker) async fn send(
 ) -> Result<PublisherConfirm> {
     let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
     let publishing = channel.basic_publish(
-        own(message.exchange),
+        short_string(message.exchange),
         message.routing_key.clone(),
         options,
         &message.body,

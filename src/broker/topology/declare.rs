@@ -1,81 +1,55 @@
-//! One declaration, each on a channel of its own.
+//! What every broker must have before anything is published or consumed.
 
-use crate::broker::connection::in_time;
 use crate::broker::error::{BrokerError, Result};
-use crate::broker::short_string::own;
-use crate::broker::topology::definitions::{Argument, Exchange, Queue};
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection};
+use crate::broker::topology::declaration::{bind, ensure_exchange, ensure_queue};
+use crate::broker::topology::definitions::{EXCHANGES, REQUESTS, UNROUTED, queues};
+use crate::broker::topology::lanes::{self, LANES};
+use crate::broker::topology::passive::{self, Existence, QueueState};
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::{Connection, ErrorKind};
 
-/// Declares a queue.
-pub(in crate::broker) async fn set_up(connection: &Connection, queue: &Queue) -> Result<()> {
-    on_a_channel(connection, "queue.declare", async move |channel| {
-        let declared = declare_queue(&channel, queue).await;
-        let what = queue.name.to_string();
-        declared.map_err(|error| BrokerError::Topology { what, error })
-    })
-    .await
-}
-
-/// Binds a queue where it belongs.
-pub(in crate::broker) async fn bind(connection: &Connection, queue: &Queue) -> Result<()> {
-    on_a_channel(connection, "queue.bind", async move |channel| {
-        let options = QueueBindOptions::default();
-        let (name, exchange, by) = (own(&queue.name), own(queue.bound_to), own(queue.by));
-        Ok(channel.queue_bind(name, exchange, by, options, FieldTable::default()).await?)
-    })
-    .await
-}
-
-/// Takes that binding away; a binding that is not there is no error.
-pub(in crate::broker) async fn unbind(connection: &Connection, queue: &Queue) -> Result<()> {
-    on_a_channel(connection, "queue.unbind", async move |channel| {
-        let (name, exchange, by) = (own(&queue.name), own(queue.bound_to), own(queue.by));
-        Ok(channel.queue_unbind(name, exchange, by, FieldTable::default()).await?)
-    })
-    .await
-}
-
-/// A failed declaration closes its channel, so each gets its own: the next is not to blame.
-pub(in crate::broker) async fn on_a_channel<D: Future<Output = Result<()>>>(
-    connection: &Connection,
-    what: &'static str,
-    declaring: impl FnOnce(Channel) -> D,
-) -> Result<()> {
-    in_time(what, async {
-        let channel = connection.create_channel().await?;
-        declaring(channel.clone()).await?;
-        Ok(channel.close(200, own("declared")).await?)
-    })
-    .await
-}
-
-pub(in crate::broker) async fn declare_exchange(
-    channel: &Channel,
-    exchange: &Exchange,
-) -> lapin::Result<()> {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let mut arguments = FieldTable::default();
-    for (name, text) in exchange.arguments {
-        arguments.insert(own(name), AMQPValue::LongString((*text).into()));
+/// Declares what is missing; fails where something exists with other arguments. A user without the
+/// right to declare, as an ingress should be, only checks that there is something to publish to.
+///
+/// # Errors
+/// Names what could not be declared, or does not exist.
+pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()> {
+    for (i, exchange) in EXCHANGES.iter().enumerate() {
+        match ensure_exchange(connection, exchange).await {
+            Err(BrokerError::Topology { error, .. }) if i == 0 && is_refused(&error) => {
+                return check_requests(connection).await;
+            }
+            declared => declared?,
+        }
     }
-    channel.exchange_declare(own(exchange.name), exchange.kind.clone(), durable, arguments).await
+    // Bound beside lanes, the queue would get each request a second time.
+    let are_lanes = match lanes::exist(connection).await? {
+        Existence::Present => true,
+        Existence::Missing => false,
+        Existence::Hidden => return Err(BrokerError::Hidden(LANES.to_owned())),
+    };
+    for queue in &queues(queue_bytes_max) {
+        ensure_queue(connection, queue).await?;
+        if !(are_lanes && queue.name == REQUESTS) {
+            bind(connection, queue).await?;
+        }
+    }
+    Ok(())
 }
 
-pub(in crate::broker) async fn declare_queue(
-    channel: &Channel,
-    queue: &Queue,
-) -> lapin::Result<()> {
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    let mut arguments = FieldTable::default();
-    for (name, value) in &queue.arguments {
-        let value = match value {
-            Argument::Text(text) => AMQPValue::LongString((*text).into()),
-            Argument::Number(number) => AMQPValue::LongLongInt(*number),
-            Argument::Flag(flag) => AMQPValue::Boolean(*flag),
-        };
-        arguments.insert(own(name), value);
+/// What is hidden may exist: publishing tells.
+async fn check_requests(connection: &Connection) -> Result<()> {
+    for name in [REQUESTS, UNROUTED] {
+        if passive::exchange(connection, name).await? == Existence::Missing
+            || passive::queue(connection, name).await? == QueueState::Missing
+        {
+            return Err(BrokerError::Absent(name));
+        }
     }
-    channel.queue_declare(own(&queue.name), durable, arguments).await.map(drop)
+    Ok(())
+}
+
+fn is_refused(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error)
+        if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED))
 }

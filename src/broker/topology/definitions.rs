@@ -1,30 +1,30 @@
-//! The exchanges and queues as data: whoever declares them, and whoever compares them with what is there,
-//! reads the same.
+//! The exchanges and queues as data.
 
 use lapin::ExchangeKind;
 use std::borrow::Cow;
 
-/// Requests: exchange and default queue.
+/// Exchange and default queue of requests.
 pub const REQUESTS: &str = "redeem.requests";
-/// Where requests go that no queue of the exchange wants, and those over the broker's limit.
-pub const SPARE: &str = "redeem.requests.spare";
-/// Results, by client and operation.
+/// Exchange and queue of unrouted requests: those that no queue of [`REQUESTS`] takes, and those over
+/// the broker's delivery limit.
+pub const UNROUTED: &str = "redeem.requests.spare";
+/// Exchange of results; the routing key is `client.operation`.
 pub const RESULTS: &str = "redeem.results";
-/// What could not become a decision: exchange and queue.
+/// Exchange and queue of dead letters.
 pub const DEAD: &str = "redeem.dead";
-/// The key that takes all operations.
+/// The topic key that matches all operations.
 pub(in crate::broker) const ALL_KEYS: &str = "#";
-/// Only queues of this prefix, or the broker's direct reply-to, are written to as reply_to.
+/// A `reply_to` must begin with this or with [`DIRECT_REPLY_PREFIX`]; no other queue is written to.
 pub const REPLY_PREFIX: &str = "redeem.reply.";
 /// The broker's direct reply-to, as a worker sees it.
-pub const DIRECT_REPLY_PREFIX: &str = "amq.rabbitmq.reply-to.";
+pub(crate) const DIRECT_REPLY_PREFIX: &str = "amq.rabbitmq.reply-to.";
 
-/// Attempts at one message before it is looked up in the ledger and, undecided, put aside.
-pub const ATTEMPTS_MAX: i64 = 20;
-/// The broker's own limit is only a net under ours.
-pub const BROKER_ATTEMPTS_MAX: i64 = 5 * ATTEMPTS_MAX;
+/// Deliveries of one message before it is looked up in the ledger and, if undecided, dead-lettered.
+pub const DELIVERY_LIMIT: i64 = 20;
+/// The broker's own limit lies above ours, so that it dead-letters only what workers never could.
+pub const BROKER_DELIVERY_LIMIT: i64 = 5 * DELIVERY_LIMIT;
 /// Looking at a dead letter counts as a delivery, so its queue needs the largest limit there is.
-const DEAD_DELIVERIES_MAX: i64 = i32::MAX as i64;
+const DEAD_DELIVERY_LIMIT: i64 = i32::MAX as i64;
 /// Bytes that may wait in a request queue, unless configured: far below the mark at which a broker
 /// of 1 GiB would block all publishers, the results among them.
 pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -32,11 +32,11 @@ pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The value of an argument of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
-    /// A name or a word.
+    /// A long string.
     Text(&'static str),
-    /// A number.
+    /// A signed 64-bit number.
     Number(i64),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
 }
 
@@ -51,7 +51,7 @@ pub struct Exchange {
     pub arguments: &'static [(&'static str, &'static str)],
 }
 
-/// A durable queue and its binding.
+/// A durable queue and its one binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// Its name.
@@ -60,46 +60,54 @@ pub struct Queue {
     pub arguments: Vec<(&'static str, Argument)>,
     /// The exchange that fills it.
     pub bound_to: &'static str,
-    /// With this routing key.
-    pub by: &'static str,
+    /// The key of the binding.
+    pub routing_key: &'static str,
 }
 
 /// All exchanges, in an order in which they can be declared.
 pub const EXCHANGES: [Exchange; 4] = [
     Exchange { name: RESULTS, kind: ExchangeKind::Topic, arguments: &[] },
     Exchange { name: DEAD, kind: ExchangeKind::Fanout, arguments: &[] },
-    Exchange { name: SPARE, kind: ExchangeKind::Fanout, arguments: &[] },
-    Exchange { name: REQUESTS, kind: ExchangeKind::Topic, arguments: &[TO_SPARE] },
+    Exchange { name: UNROUTED, kind: ExchangeKind::Fanout, arguments: &[] },
+    Exchange { name: REQUESTS, kind: ExchangeKind::Topic, arguments: &[TO_UNROUTED] },
 ];
-/// Where goes what no queue of an exchange wants.
-pub(in crate::broker) const TO_SPARE: (&str, &str) = ("alternate-exchange", SPARE);
+/// Where an exchange sends what none of its queues takes.
+pub(in crate::broker) const TO_UNROUTED: (&str, &str) = ("alternate-exchange", UNROUTED);
 
 /// All queues, in an order in which they can be declared.
 pub fn queues(bytes_max: u64) -> [Queue; 3] {
     let dead = vec![
         ("x-queue-type", Argument::Text("quorum")),
-        ("x-delivery-limit", Argument::Number(DEAD_DELIVERIES_MAX)),
+        ("x-delivery-limit", Argument::Number(DEAD_DELIVERY_LIMIT)),
     ];
-    let (spare, requests) = (requests(bytes_max, DEAD), requests(bytes_max, SPARE));
-    [
-        Queue { name: DEAD.into(), arguments: dead, bound_to: DEAD, by: "" },
-        Queue { name: SPARE.into(), arguments: spare, bound_to: SPARE, by: "" },
-        Queue { name: REQUESTS.into(), arguments: requests, bound_to: REQUESTS, by: ALL_KEYS },
-    ]
+    let unrouted = request_arguments(bytes_max, DEAD);
+    let requests = request_arguments(bytes_max, UNROUTED);
+    [queue(DEAD, dead, ""), queue(UNROUTED, unrouted, ""), queue(REQUESTS, requests, ALL_KEYS)]
 }
 
-/// Dead-lettering at least once needs all of these together, or it silently is at most once.
-pub(in crate::broker) fn requests(
+/// A queue behind the exchange of the same name.
+fn queue(
+    name: &'static str,
+    arguments: Vec<(&'static str, Argument)>,
+    routing_key: &'static str,
+) -> Queue {
+    Queue { name: name.into(), arguments, bound_to: name, routing_key }
+}
+
+/// Dead-lettering is at least once only with all of these together; without one of them the broker
+/// silently makes it at most once.
+pub(in crate::broker) fn request_arguments(
     bytes_max: u64,
-    dead_letters_to: &'static str,
+    dead_letter_exchange: &'static str,
 ) -> Vec<(&'static str, Argument)> {
+    // The broker knows signed numbers only; no queue gets as full as the largest of them.
     let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
     vec![
         ("x-queue-type", Argument::Text("quorum")),
         ("x-max-length-bytes", Argument::Number(bytes_max)),
         ("x-overflow", Argument::Text("reject-publish")),
-        ("x-delivery-limit", Argument::Number(BROKER_ATTEMPTS_MAX)),
-        ("x-dead-letter-exchange", Argument::Text(dead_letters_to)),
+        ("x-delivery-limit", Argument::Number(BROKER_DELIVERY_LIMIT)),
+        ("x-dead-letter-exchange", Argument::Text(dead_letter_exchange)),
         ("x-dead-letter-strategy", Argument::Text("at-least-once")),
     ]
 }

@@ -8,7 +8,8 @@ mod verify;
 
 pub use verify::PIN_WINDOW;
 
-use super::job::{Content, Job};
+use super::content::Content;
+use super::job::Job;
 use super::outcome::{Outcome, Refusal};
 use super::request::Request;
 use super::state::{Changes, State, Stored};

@@ -2,7 +2,7 @@
 
 use super::responses::Responses;
 use crate::domain::code::Code;
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::wire::schema;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(in crate::ingress) fn redeem(operation: Operation) -> Value {
     }
     codes.extend(COMMON);
     let responses = Responses::default()
-        .with(200, "Found", "The decision, whatever its code, where the caller preferred to wait and it came in time", applied())
+        .with_any(200, &["Found", "Queued", "Refusal"], &decision(), applied())
         .with(202, "Queued", "The broker has the job", json!({"Location": {
             "required": true, "schema": {"type": "string"}, "description": "where to ask what became of it",
         }}))
@@ -36,7 +36,8 @@ pub(in crate::ingress) fn redeem(operation: Operation) -> Value {
     params["properties"]["token"] = json!({"type": ["string", "null"], "description": "in place of Authorization; it comes first"});
     json!({
         "operationId": operation.as_str(), "summary": summary(operation), "tags": ["Redeem"],
-        "parameters": [key(), prefer(), correlation()],
+        "description": "Of a synchronous client, an absent or empty amount is 1.",
+        "parameters": [key(), prefer(), correlation(), api_key()],
         "security": [{"bearer": []}, {}],
         "requestBody": body(&params, &example(operation)),
         "responses": responses.into_json(),
@@ -156,7 +157,8 @@ fn plain(id: &str, summary: &str, responses: Responses) -> Value {
 fn body(params: &Value, example: &Value) -> Value {
     let content = json!({"schema": params, "example": example});
     json!({"required": true, "content": {
-        "application/x-www-form-urlencoded": content, "application/json": content,
+        "application/x-www-form-urlencoded": content, "multipart/form-data": content,
+        "application/json": content,
     }})
 }
 
@@ -179,11 +181,28 @@ fn correlation() -> Value {
 }
 
 fn prefer() -> Value {
-    let what = "`wait=N`: wait up to N seconds (at most 30) for the decision. What can't be read is no \
-                preference.";
+    let what = "`wait=N`: wait up to N seconds (at most 30) for the decision. `respond-async`: be answered \
+                202, as a synchronous client too. What can't be read is no preference.";
     let mut header = header("Prefer", &json!({"type": "string"}), what);
     header["example"] = json!("wait=5");
     header
+}
+
+fn decision() -> String {
+    let late = Code::Undecided;
+    format!(
+        "The decision, whatever its code, where the caller waited and it came in time. A synchronous client \
+         gets status 200 with every code: those of refusals, and {}: {}",
+        late.as_str(),
+        late.message()
+    )
+}
+
+fn api_key() -> Value {
+    json!({
+        "name": "api_key", "in": "query", "schema": {"type": "string"},
+        "description": "Says whose request it is, and so how it is answered, where the token doesn't",
+    })
 }
 
 fn applied() -> Value {

@@ -18,6 +18,15 @@ impl Responses {
         self
     }
 
+    /// An envelope around one of these types.
+    pub(super) fn with_any(self, status: u16, of: &[&str], what: &str, headers: Value) -> Self {
+        let mut responses = self.with(status, "", what, headers);
+        let any: Vec<Value> = of.iter().map(|of| envelope(of)).collect();
+        responses.0[&status.to_string()]["content"]["application/json"]["schema"] =
+            json!({"anyOf": any});
+        responses
+    }
+
     /// Links the answer of this status to the status route of its job.
     pub(super) fn leading_to_its_job(mut self, status: u16) -> Self {
         let job = json!({"job_id": "$response.body#/response/job_id"});

@@ -14,7 +14,7 @@ const SWEEP_EVERY: usize = 4_096;
 
 /// Requests a second, and how many may come at once after a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     per_second: NonZeroU32,
     burst: NonZeroU32,
 }
@@ -22,7 +22,7 @@ pub struct Rate {
 /// A text that is no rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write it as requests a second, as 200, or with a burst, as 200:1000")]
-pub struct NoRate;
+pub(crate) struct NoRate;
 
 impl Rate {
     pub(super) fn quota(self) -> Quota {

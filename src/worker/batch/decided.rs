@@ -31,10 +31,10 @@ pub(super) fn pair(jobs: &[Job], verdicts: Vec<Verdict>, now: OffsetDateTime) ->
             Verdict::Replay(Earlier::InBatch(at)) => Arc::clone(&first(at).body),
             Verdict::Replay(Earlier::Stored(stored)) => stored.body.as_str().into(),
             Verdict::KeyConflict(Earlier::InBatch(at)) => {
-                answer::reused(job, first(at).job.accepted_at, now).into()
+                answer::key_conflict(job, first(at).job.accepted_at, now).into()
             }
             Verdict::KeyConflict(Earlier::Stored(stored)) => {
-                answer::reused(job, stored.accepted_at, stored.decided_at).into()
+                answer::key_conflict(job, stored.accepted_at, stored.decided_at).into()
             }
         };
         decided.push(Decided { job, verdict, body });

@@ -1,6 +1,6 @@
 //! One batch: gathered, taken through the database in one transaction, and bisected when a job in it fails.
 
-mod attempt;
+pub mod attempt;
 mod bisection;
 mod builder;
 mod database;

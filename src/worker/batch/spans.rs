@@ -2,10 +2,10 @@
 
 use crate::broker::topology::REQUESTS;
 use crate::broker::topology::lanes::Source;
-use crate::broker::trace_headers;
+use crate::broker::{message_spans, trace_headers};
 use crate::domain::job::Job;
 use crate::traces::batches::{Batch, Deciding};
-use crate::traces::{Place, Traces};
+use crate::traces::{SpanContext, Traces};
 use crate::wire::answer;
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::outcome::Processed;
@@ -40,8 +40,8 @@ impl Spans {
     }
 
     /// The parent of the batch's steps.
-    pub(super) fn place(&self) -> Option<Place> {
-        self.batch.place()
+    pub(super) fn place(&self) -> Option<SpanContext> {
+        self.batch.context()
     }
 
     /// An attempt at the batch, or at a part of it, has failed.
@@ -67,7 +67,7 @@ impl Spans {
 }
 
 fn deciding(traces: &Traces, delivery: &Delivery, job: &Job) -> Option<Deciding> {
-    let from = trace_headers::place(&delivery.received.properties);
-    let message = trace_headers::request(&delivery.received, job);
+    let from = trace_headers::read(&delivery.received.properties);
+    let message = message_spans::request(&delivery.received, job);
     traces.deciding(message, job.client.as_str(), from)
 }

@@ -27,7 +27,7 @@ impl Lane {
             return Ok(());
         }
         let mut results = Vec::with_capacity(batch.len());
-        let deliveries = self.to_be_decided(batch, &mut results).await;
+        let deliveries = self.admit(batch, &mut results).await;
         record_busy(&self.context, true);
         let has_proof = self.suspects.has_proof();
         let outcomes = process::process(&self.context, &deliveries, has_proof, stop).await;
@@ -36,8 +36,9 @@ impl Lane {
         Ok(())
     }
 
-    /// Parks what needs a locked row, and settles what is not to be tried; returns all others.
-    async fn to_be_decided(
+    /// Admits a batch: parks what needs a locked row, settles what is not to be tried, and returns the jobs
+    /// that are to be decided.
+    async fn admit(
         &mut self,
         batch: Vec<Delivery>,
         results: &mut Vec<PendingResult>,

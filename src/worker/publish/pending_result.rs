@@ -1,9 +1,9 @@
 //! What is published for a delivery, and how its fate is counted.
 
+use crate::broker::message_spans;
 use crate::broker::publish::message::{ConfirmStatus, Outgoing};
 use crate::broker::publish::outbound;
 use crate::broker::publish::outbound::OutboundMessages;
-use crate::broker::trace_headers;
 use crate::traces::Traces;
 use crate::traces::messages::Sending;
 use crate::worker::batch::delivery::{Delivery, Payload};
@@ -34,7 +34,7 @@ impl PendingResult {
         let mut letter =
             outbound::result(&delivery.received, job, &answer.body, answer.is_replayed());
         let kept = answer.place.as_ref();
-        let sending = kept.map(|place| trace_headers::send_all(traces, &mut letter, Some(place)));
+        let sending = kept.map(|place| message_spans::send_all(traces, &mut letter, Some(place)));
         let (tag, decided_at) = (delivery.received.tag, answer.decided_at);
         Some(Self { tag, letter, decided_at, is_dead: false, sending: sending.unwrap_or_default() })
     }
@@ -80,7 +80,7 @@ pub(super) struct ResultCounts {
 impl ResultCounts {
     /// A result that is settled.
     pub(super) fn add(&mut self, receipt: ConfirmStatus, result: &mut PendingResult) {
-        result.sending.tell(fault(receipt));
+        result.sending.record_outcome(fault(receipt));
         match (receipt, result.is_dead) {
             (ConfirmStatus::Confirmed, true) => *self.outcomes.entry("dead").or_default() += 1,
             (receipt, _) => self.add_result(receipt, result.decided_at),

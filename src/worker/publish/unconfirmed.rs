@@ -49,7 +49,7 @@ impl UnconfirmedResult {
 
     /// It has waited long enough, or its fate is known.
     pub(super) fn count(&mut self, receipt: ConfirmStatus) {
-        self.sending.tell(pending_result::fault(receipt));
+        self.sending.record_outcome(pending_result::fault(receipt));
         match self.tag {
             Some(_) => pending_result::count_result(receipt, self.decided_at),
             None => pending_result::count_copies([receipt]),

@@ -1,8 +1,8 @@
 //! Dead-lettering: what can't be decided goes to the dead queue, and is recorded for whoever asks for its
 //! job's status.
 
+use crate::broker::message_spans;
 use crate::broker::publish::outbound;
-use crate::broker::trace_headers;
 use crate::store;
 use crate::wire::request::Known;
 use crate::worker::batch::delivery::{Delivery, Payload};
@@ -120,7 +120,7 @@ impl DeadLetterer {
         tracing::warn!(kind, reason, "dead-lettering a message");
         let mut letter = outbound::dead(&delivery.received, known.as_ref(), reason);
         let sending =
-            trace_headers::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
+            message_spans::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
         let tag = delivery.received.tag;
         Ok(PendingResult { tag, letter, decided_at: None, is_dead: true, sending })
     }

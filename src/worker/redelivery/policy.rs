@@ -9,16 +9,16 @@
 //! | more than 20 times | it is answered from the ledger, tried if enough of its deliveries are recorded as unprocessed, or else dead-lettered | |
 //! | more than 100 times | the broker itself moves it to the unrouted queue, and a worker treats it as over the limit | the net under all of the above |
 
-use crate::broker::topology::{ATTEMPTS_MAX, BROKER_ATTEMPTS_MAX};
+use crate::broker::topology::{BROKER_DELIVERY_LIMIT, DELIVERY_LIMIT};
 
 const ALONE_FROM: i64 = 1;
 const DEFERRED_FROM: i64 = 2;
 /// A lane's prefetch can't be changed without handing the lane to another worker, so its first few
 /// redeliveries are borne.
-const OFTEN_FROM: i64 = ATTEMPTS_MAX / 4;
+const OFTEN_FROM: i64 = DELIVERY_LIMIT / 4;
 
 const _: () = assert!(ALONE_FROM < DEFERRED_FROM && DEFERRED_FROM < OFTEN_FROM);
-const _: () = assert!(OFTEN_FROM < ATTEMPTS_MAX && 5 * ATTEMPTS_MAX == BROKER_ATTEMPTS_MAX);
+const _: () = assert!(OFTEN_FROM < DELIVERY_LIMIT && 5 * DELIVERY_LIMIT == BROKER_DELIVERY_LIMIT);
 
 /// What is done with a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(crate) const fn policy(delivery_count: i64) -> Policy {
         is_deferred: delivery_count >= DEFERRED_FROM,
         is_consumed_singly: delivery_count >= OFTEN_FROM,
         is_recorded_unprocessed: delivery_count >= OFTEN_FROM,
-        is_over_limit: delivery_count > ATTEMPTS_MAX,
+        is_over_limit: delivery_count > DELIVERY_LIMIT,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::{SECRET, leaks, rights};
 use clap::Parser;
+use redeemq::admin;
 use redeemq::admin::output::Output;
-use redeemq::admin::{self, Command};
+use redeemq::config::operator::Operate;
 use redeemq::secrets::Secrets;
 use redeemq::store::{self, Role};
 use serde_json::Value;
@@ -19,7 +20,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 #[derive(Parser)]
 struct Words {
     #[command(subcommand)]
-    command: Command,
+    command: Operate,
 }
 
 #[derive(Clone, Default)]
@@ -45,6 +46,7 @@ impl Page {
 pub fn run(database: &str, arguments: &[&str]) -> Value {
     let words = ["redeemq"].iter().chain(arguments);
     let Words { command } = Words::try_parse_from(words).expect("a command");
+    let (_, command) = command.split();
     let url = rights::database_for_command(arguments, database);
     let (out, err) = (Page::default(), Page::default());
     let mut output = Output::to(true, out.clone(), err.clone());

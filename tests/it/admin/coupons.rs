@@ -1,5 +1,5 @@
 use super::world::{World, bad, counts, in_world};
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::Command;

@@ -76,7 +76,7 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     )
     .await?;
     let (sender, receiver) = mpsc::channel(1);
-    let publishing = tokio::spawn(post.publish(receiver));
+    let publishing = tokio::spawn(post.publish(receiver, Arc::default()));
     consumer.consume(prefetch).await?;
     loop {
         let Ok(room) = sender.reserve().await else { return Ok(publishing.await??) };

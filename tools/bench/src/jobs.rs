@@ -6,11 +6,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use redeemq::broker::publish::message::Outgoing;
 use redeemq::broker::topology::REQUESTS;
 use redeemq::broker::topology::lanes;
-use redeemq::broker::{BasicProperties, own};
+use redeemq::broker::{BasicProperties, short_string};
 use redeemq::domain::goods::Scope;
 use redeemq::domain::id::{ClientId, Id};
 use redeemq::domain::job::{Job, key_for};
-use redeemq::domain::request::{Operation, Redeem, Request, Target, Verify};
+use redeemq::domain::operation::Operation;
+use redeemq::domain::request::{Redeem, Request, Target, Verify};
 use redeemq::secrets::Secrets;
 use redeemq::wire;
 use std::collections::BTreeMap;
@@ -98,15 +99,15 @@ impl Jobs {
         let accepted_at = wire::now();
         let body = wire::request::encode(&id, &self.client, operation, accepted_at, &request);
         let properties = BasicProperties::default()
-            .with_message_id(own(&id))
-            .with_correlation_id(own(&number.to_string()))
-            .with_type(own(operation.as_str()))
-            .with_content_type(own("application/json"))
+            .with_message_id(short_string(&id))
+            .with_correlation_id(short_string(&number.to_string()))
+            .with_type(short_string(operation.as_str()))
+            .with_content_type(short_string("application/json"))
             .with_headers(lanes::contending_for(&request.contends_for(&self.client)))
             .with_delivery_mode(2);
         Outgoing {
             exchange: REQUESTS,
-            routing_key: own(operation.as_str()),
+            routing_key: short_string(operation.as_str()),
             mandatory: true,
             properties,
             body: body.into(),

@@ -49,7 +49,7 @@ pub async fn ask(front: &Front, system: &System, servers: &Servers) -> anyhow::R
         let declared = channel.queue_declare(queue.into(), passive, Default::default()).await?;
         Ok(declared.message_count())
     };
-    let waiting = depth(topology::REQUESTS).await? + depth(topology::SPARE).await?;
+    let waiting = depth(topology::REQUESTS).await? + depth(topology::UNROUTED).await?;
     let dead = depth(topology::DEAD).await?;
     let audit = system.output(&["audit"])?;
     let audit = (summary(&audit.stdout), audit.status.success());

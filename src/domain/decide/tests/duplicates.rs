@@ -4,7 +4,7 @@ use super::answer::{answer, assert_answers};
 use super::ask::{Ask, goods, redeem, verify};
 use super::shop::{Code, Row, World, own, pool, sponsored};
 use crate::domain::decide::{Earlier, Verdict};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::Changes;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use super::answer::{answer, assert_answer, assert_answers};
 use super::ask::{Ask, goods, redeem};
 use super::shop::{Row, World, asset, client, own, player, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::Changes;
 
 fn sponsor(client: &'static str, player: &'static str, amount: i64) -> Ask {

@@ -3,7 +3,7 @@
 use super::answer::{answer, assert_answer};
 use super::ask::{Ask, goods, group, redeem, verify};
 use super::shop::{Code, DAY, Row, World, WrongPin, own, pool, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::Changes;
 
 /// Puts one thing right.

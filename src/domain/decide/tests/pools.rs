@@ -3,7 +3,7 @@
 use super::answer::{answer, answer_on, assert_answer, assert_answers};
 use super::ask::{Ask, goods, group, redeem};
 use super::shop::{Code, DAY, Name, Row, World, at, id, player, pool};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::{CodeGrant, State};
 
 fn coffee() -> Row {

@@ -4,7 +4,7 @@ use super::answer::{answer, assert_answer, assert_answers};
 use super::ask::{Ask, goods, redeem};
 use super::shop::{Row, World, asset, own, player, sponsored};
 use crate::domain::decide::Verdict;
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 
 #[test]
 fn the_price_is_charged_for_each_unit_and_may_empty_the_balance() {

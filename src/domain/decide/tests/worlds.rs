@@ -2,7 +2,7 @@
 
 use super::ask::Ask;
 use super::shop::{Code, DAY, Name, Row, World, WrongPin, own, pool, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;

@@ -13,7 +13,7 @@ const NEEDED: [(&str, &[&str], &str); 6] = [
         &["on", "local", "remote_write", "remote_apply"],
         "a crash of the server forgets decisions whose jobs are acknowledged",
     ),
-    ("fsync", &["on"], "a crash of the machine can destroy the books"),
+    ("fsync", &["on"], "a crash of the machine can destroy the ledger"),
     (
         "default_transaction_isolation",
         &["read committed"],
@@ -23,9 +23,9 @@ const NEEDED: [(&str, &[&str], &str); 6] = [
     (
         "session_replication_role",
         &["origin"],
-        "the triggers that keep the ledger append-only and the foreign keys would sleep",
+        "the triggers that keep the ledger append-only and the foreign keys would not run",
     ),
-    ("server_encoding", &["UTF8"], "names that it can't store would make poison of their jobs"),
+    ("server_encoding", &["UTF8"], "a name that it cannot store makes its job poison"),
 ];
 
 /// Settings that should have this value.

@@ -1,15 +1,15 @@
 //! What is known of the players, jobs and clients of a batch: one round trip.
 //!
 //! It locks what players own who may pay, and reads the rest, so it may see the rest as it was before it
-//! waited. That is no matter: all twins of a job want the same goods, which are locked before this begins.
+//! waited. That is no matter: all duplicates of a job want the same goods, which are locked before this begins.
 //! (A key that was used again for other goods is caught by the ledger's index.)
 
-use super::books::content;
-use super::error::{Result, StoreError};
-use super::lock::Players;
 use crate::domain::goods::Asset;
 use crate::domain::id::{ClientId, Id};
 use crate::domain::state::{State, Stored};
+use crate::store::error::{Result, StoreError};
+use crate::store::ledger::content;
+use crate::store::lock::Players;
 use sqlx::PgExecutor;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -17,17 +17,16 @@ use uuid::Uuid;
 
 /// Who and what is asked for.
 pub(super) struct Wanted {
-    /// Players whose purses are locked.
+    /// Players whose balances are locked.
     pub(super) paying: Players,
     /// Players who pay nothing in this batch.
     pub(super) others: Players,
     /// Jobs, by client and key.
     pub(super) jobs: (Vec<String>, Vec<Uuid>),
-    /// Clients.
     pub(super) clients: Vec<String>,
 }
 
-/// A purse, a decided job or a client: what does not belong to it is null.
+/// A balance, a decided job or a client: what does not belong to it is null.
 struct Row {
     client_id: String,
     player_id: Option<String>,
@@ -41,7 +40,7 @@ struct Row {
     disabled_at: Option<OffsetDateTime>,
 }
 
-/// Locks the purses, in the order of their keys, and reads everything.
+/// Locks the balances, in the order of their keys, and reads everything.
 pub(super) async fn load(
     db: impl PgExecutor<'_>,
     wanted: &Wanted,
@@ -86,10 +85,10 @@ pub(super) async fn load(
 impl Row {
     fn add_to(self, state: &mut State) -> Result<()> {
         let client = ClientId::trusted(self.client_id);
-        let purse = self.player_id.zip(self.asset).zip(self.amount);
+        let balance = self.player_id.zip(self.asset).zip(self.amount);
         let times = self.accepted_at.zip(self.decided_at);
         let decided = self.job_key.zip(self.content).zip(times).zip(self.body);
-        match (purse, decided) {
+        match (balance, decided) {
             (Some(((player, asset), amount)), _) => {
                 let unreadable =
                     |_| StoreError::Unreadable { column: "balance.asset", text: asset.clone() };

@@ -3,8 +3,11 @@
 //! Several secrets may be configured: the first signs, all verify. Each is split into keys of one
 //! purpose, so that no MAC of one kind is ever one of another. Verification is constant-time.
 
+pub mod option;
+
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
-use crate::domain::job::{Content, JobId, MAC_BYTES};
+use crate::domain::job::{JobId, MAC_BYTES};
 use crate::domain::request::PIN_HASHES_MAX;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,12 +19,10 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Life of a token.
 pub const TOKEN_LIFE: Duration = Duration::days(3);
-/// Shortest secret, in bytes.
 pub const SECRET_MIN_BYTES: usize = 32;
 
-/// Shortest piece of a text that counts as repeated.
+/// Shortest part of a text that counts as quoted.
 const QUOTED_MIN_BYTES: usize = 3;
 
 type Keyed = Hmac<Sha256>;
@@ -29,19 +30,19 @@ type Keyed = Hmac<Sha256>;
 /// A secret list that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableSecrets {
-    /// The one at this place, counted from 1.
+    /// The secret at this position, counted from 1.
     #[error(
         "REDEEMQ_SECRET: secret {0} of the list has less than 32 bytes; make one with `openssl rand -hex 32`"
     )]
     TooShort(usize),
-    /// So many.
+    /// This many.
     #[error(
         "REDEEMQ_SECRET: {0} secrets are too many: a request carries a PIN's hash under each, and may carry 4; drop the oldest, after `redeemq branch new-pin` for the branches that still have a PIN under it"
     )]
     TooMany(usize),
 }
 
-/// The configured secrets, taken apart by purpose.
+/// The configured secrets, each split into keys of one purpose.
 #[derive(Clone)]
 pub struct Secrets {
     first: Keys,
@@ -59,16 +60,16 @@ struct Keys {
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Who holds it.
+    /// The client that it was given to.
     pub client: ClientId,
     /// Renewing raises the client's generation; tokens of earlier ones are void.
     pub generation: i32,
-    /// First instant at which it is void anyway.
+    /// From this instant on it is void.
     pub expires_at: OffsetDateTime,
 }
 
 impl Secrets {
-    /// Takes the comma-separated list apart.
+    /// Reads the comma-separated list; the first secret signs.
     ///
     /// # Errors
     /// When one of the secrets is too short, or they are too many.
@@ -92,7 +93,7 @@ impl Secrets {
         std::iter::once(&self.first).chain(&self.older)
     }
 
-    /// The id by which a client will know this job.
+    /// The job id that a client gets for this key and content.
     pub fn job_id(&self, client: &ClientId, key: Uuid, content: Content) -> JobId {
         let mut mac = [0; MAC_BYTES];
         let full = over_job(&self.first.job, client, key, content).finalize().into_bytes();
@@ -100,7 +101,7 @@ impl Secrets {
         JobId::Given { key, content, mac }
     }
 
-    /// Whether this client was given this id.
+    /// Whether this job id was given to this client.
     pub fn gave(&self, client: &ClientId, id: &JobId) -> bool {
         match id {
             JobId::Foreign(_) => false,
@@ -110,7 +111,7 @@ impl Secrets {
         }
     }
 
-    /// The token of a client: the same text for the same generation and instant.
+    /// The token of a client: the same text for the same generation and expiry.
     pub fn token(&self, client: &ClientId, generation: i32, expires_at: OffsetDateTime) -> String {
         let claims = format!("{client}.{generation}.{}", expires_at.unix_timestamp());
         let mac = self.first.token.clone().chain_update(&claims).finalize().into_bytes();
@@ -147,11 +148,11 @@ impl Secrets {
     }
 }
 
-/// What a library says of a text that holds a password, unless it repeats any of it.
+/// A library's error about a text that holds a password, unless it quotes any part of that text.
 pub fn unless_quoting<'a>(words: &'a str, text: &SecretString) -> &'a str {
     let mut pieces = text.expose_secret().split(|c: char| !c.is_alphanumeric());
     match pieces.any(|piece| piece.len() >= QUOTED_MIN_BYTES && words.contains(piece)) {
-        true => "what is wrong is not shown, for it may be a password",
+        true => "details are not shown, as they may contain a password",
         false => words,
     }
 }
@@ -174,7 +175,6 @@ impl Keys {
     }
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn keyed(key: &[u8]) -> Keyed {
     Keyed::new_from_slice(key).expect("HMAC takes keys of any length")
 }
@@ -255,7 +255,7 @@ mod tests {
         let url = SecretString::from("amqp:me:pass-word@host");
         assert_eq!(unless_quoting("invalid port number", &url), "invalid port number");
         for words in ["Invalid URL: 'amqp:me:pass-word@host'", "invalid: word", "no host"] {
-            assert!(unless_quoting(words, &url).contains("is not shown"), "{words}");
+            assert!(unless_quoting(words, &url).contains("are not shown"), "{words}");
         }
     }
 

@@ -3,21 +3,21 @@
 //! balances, so that the order in which it comes to them is no matter.
 
 use super::counters::{Granted, Spent, Usage};
-use super::entries::Rows;
+use super::entries::LedgerRows;
 use crate::store::error::{Result, StoreError, all_changed};
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
-/// What a batch adds to the books.
-pub(super) struct Books {
-    pub(super) rows: Rows,
+/// What a batch adds to ledger, counters and balances.
+pub(super) struct BatchWrite {
+    pub(super) rows: LedgerRows,
     pub(super) granted: Granted,
     pub(super) spent: Spent,
     pub(super) of_players: Usage,
     pub(super) of_clients: Usage,
 }
 
-impl Books {
+impl BatchWrite {
     /// Writes it. A ledger row that is there already is another worker's of just now.
     pub(super) async fn write(
         &self,
@@ -91,7 +91,7 @@ impl Books {
         .fetch_one(db)
         .await?;
         if changed.stored as usize != rows.keys.len() {
-            return Err(StoreError::Twin);
+            return Err(StoreError::Duplicate);
         }
         all_changed("goods", granted.goods.len(), changed.goods as u64)?;
         all_changed("balance", spent.amounts.len(), changed.balances as u64)

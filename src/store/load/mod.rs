@@ -1,14 +1,16 @@
 //! Step 1 of a batch: lock the goods, then read what that protects.
 
-use super::books;
+mod batch_rows;
+mod goods_rows;
+
 use super::error::Result;
-use super::known::{self, Wanted};
 use super::lock::{self, Names, Players};
 use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Job;
 use crate::domain::request::{Redeem, Request, Target, Verify};
 use crate::domain::state::State;
+use batch_rows::Wanted;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub async fn load(db: &mut PgConnection, jobs: &[Job]) -> Result<State> {
     lock_goods(db, jobs, &mut state).await?;
     // From here on, later statements: they see what the holders of the goods before us committed.
     let wanted = wanted(jobs, &state);
-    known::load(&mut *db, &wanted, &mut state).await?;
+    batch_rows::load(&mut *db, &wanted, &mut state).await?;
     load_redeems(db, jobs, &mut state).await?;
     load_verifies(db, jobs, &mut state).await?;
     Ok(state)
@@ -82,7 +84,7 @@ fn wanted(jobs: &[Job], state: &State) -> Wanted {
 
 async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {
     let (mut limited, mut capped) = (BTreeSet::new(), BTreeSet::new());
-    let mut pools: BTreeMap<i64, books::Pool> = BTreeMap::new();
+    let mut pools: BTreeMap<i64, goods_rows::Pool> = BTreeMap::new();
     for (job, redeem) in redeems(jobs).filter(|(job, _)| is_new(job, state)) {
         let Some(goods) = state.find(&redeem.scope, &redeem.target) else { continue };
         if goods.per_player.is_some() {
@@ -95,17 +97,17 @@ async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
             pools
                 .entry(goods.row)
                 .and_modify(|pool| pool.add(job.accepted_at, redeem.amount))
-                .or_insert_with(|| books::Pool::new(job.accepted_at, redeem.amount));
+                .or_insert_with(|| goods_rows::Pool::new(job.accepted_at, redeem.amount));
         }
     }
     if !limited.is_empty() {
-        state.player_usage = books::player_usage(&mut *db, &limited).await?;
+        state.player_usage = goods_rows::player_usage(&mut *db, &limited).await?;
     }
     if !capped.is_empty() {
-        state.client_usage = books::client_usage(&mut *db, &capped).await?;
+        state.client_usage = goods_rows::client_usage(&mut *db, &capped).await?;
     }
     if !pools.is_empty() {
-        state.free_codes = books::free_codes(&mut *db, &pools).await?;
+        state.free_codes = goods_rows::free_codes(&mut *db, &pools).await?;
     }
     Ok(())
 }
@@ -130,9 +132,9 @@ async fn load_verifies(db: &mut PgConnection, jobs: &[Job], state: &mut State) -
     }
     let goods: BTreeSet<i64> = coupons.iter().map(|(goods, _)| *goods).collect();
     let goods: Vec<i64> = goods.into_iter().collect();
-    state.coupons = books::coupons(&mut *db, &coupons).await?;
-    state.branches = books::branches(&mut *db, &goods).await?;
-    state.pin_failures = books::pin_failures(&mut *db, &tried).await?;
+    state.coupons = goods_rows::coupons(&mut *db, &coupons).await?;
+    state.branches = goods_rows::branches(&mut *db, &goods).await?;
+    state.pin_failures = goods_rows::pin_failures(&mut *db, &tried).await?;
     Ok(())
 }
 

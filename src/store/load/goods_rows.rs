@@ -1,24 +1,16 @@
-//! Further reads of a batch, each under the locks that [`super::lock`] took before.
+//! Rows that belong to goods: usage, codes, coupons, branches, wrong PINs. The lock of the goods protects
+//! them, and was taken before.
 
-use super::error::{Result, StoreError};
 use crate::domain::decide::PIN_WINDOW;
 use crate::domain::id::{ClientId, Id};
-use crate::domain::job::Content;
 use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, Player};
+use crate::store::error::Result;
 use sqlx::PgExecutor;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use time::OffsetDateTime;
 
-/// The fingerprint as stored.
-pub(super) fn content(bytes: &[u8]) -> Result<Content> {
-    bytes.try_into().map(Content).map_err(|_| StoreError::Unreadable {
-        column: "ledger.content",
-        text: format!("{bytes:02x?}"),
-    })
-}
-
 /// Units granted by goods and player.
-pub async fn player_usage(
+pub(super) async fn player_usage(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(i64, Player)>,
 ) -> Result<HashMap<(i64, Player), i64>> {
@@ -44,7 +36,7 @@ pub async fn player_usage(
 }
 
 /// Units granted by goods and client.
-pub async fn client_usage(
+pub(super) async fn client_usage(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(i64, ClientId)>,
 ) -> Result<HashMap<(i64, ClientId), i64>> {
@@ -65,20 +57,18 @@ pub async fn client_usage(
 
 /// What the jobs of a batch want from one pool.
 #[derive(Debug, Clone, Copy)]
-pub struct Pool {
+pub(super) struct Pool {
     earliest: OffsetDateTime,
     latest: OffsetDateTime,
     units: i64,
 }
 
 impl Pool {
-    /// By the first job.
-    pub fn new(accepted_at: OffsetDateTime, units: i64) -> Self {
+    pub(super) fn new(accepted_at: OffsetDateTime, units: i64) -> Self {
         Self { earliest: accepted_at, latest: accepted_at, units }
     }
 
-    /// And by another.
-    pub fn add(&mut self, accepted_at: OffsetDateTime, units: i64) {
+    pub(super) fn add(&mut self, accepted_at: OffsetDateTime, units: i64) {
         self.earliest = self.earliest.min(accepted_at);
         self.latest = self.latest.max(accepted_at);
         self.units += units;
@@ -88,7 +78,7 @@ impl Pool {
 /// The next free codes of each pool, earliest expiry first: as many as the jobs want beyond those
 /// that expire between the first and the last job, so that none of the jobs can want one that is
 /// free and was not loaded.
-pub async fn free_codes(
+pub(super) async fn free_codes(
     db: impl PgExecutor<'_>,
     pools: &BTreeMap<i64, Pool>,
 ) -> Result<HashMap<i64, VecDeque<FreeCode>>> {
@@ -126,7 +116,7 @@ pub async fn free_codes(
 }
 
 /// The coupons that merchants ask about.
-pub async fn coupons(
+pub(super) async fn coupons(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(i64, Id)>,
 ) -> Result<HashMap<(i64, Id), Coupon>> {
@@ -156,7 +146,10 @@ pub async fn coupons(
 }
 
 /// The enabled branches that may verify these pools.
-pub async fn branches(db: impl PgExecutor<'_>, goods: &[i64]) -> Result<HashMap<i64, Vec<Branch>>> {
+pub(super) async fn branches(
+    db: impl PgExecutor<'_>,
+    goods: &[i64],
+) -> Result<HashMap<i64, Vec<Branch>>> {
     let rows = sqlx::query!(
         r#"select a.goods, b.id, b.name, b.key_id, b.pin_hash
            from branch_group a join branch b on b.id = a.branch
@@ -175,7 +168,7 @@ pub async fn branches(db: impl PgExecutor<'_>, goods: &[i64]) -> Result<HashMap<
 }
 
 /// Wrong PINs around the instants at which these clients try now.
-pub async fn pin_failures(
+pub(super) async fn pin_failures(
     db: impl PgExecutor<'_>,
     tried: &BTreeMap<(ClientId, i64), (OffsetDateTime, OffsetDateTime)>,
 ) -> Result<HashMap<(ClientId, i64), Vec<PinFailure>>> {
