@@ -20,7 +20,7 @@ pub struct Delivery {
 pub enum Payload {
     /// A decision.
     Job(Job),
-    /// Delivered too often: only its result, if the ledger has one.
+    /// Over the broker's delivery limit: only its result, if the ledger has one.
     OverLimit(Job),
     /// Nothing that can be read: it goes to the dead queue.
     Malformed(Undecodable),
@@ -32,10 +32,8 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let policy = policy(received.delivery_count);
-        let is_over_limit = received.is_over_broker_limit || policy.is_over_limit;
         let payload = match decode(&received.body) {
-            Ok(job) if is_over_limit => Payload::OverLimit(job),
+            Ok(job) if received.is_over_broker_limit => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
@@ -53,15 +51,6 @@ impl Delivery {
     /// When its job was accepted, if that is to be decided.
     pub fn accepted_at(&self) -> Option<OffsetDateTime> {
         self.job().map(|job| job.accepted_at)
-    }
-
-    /// The same with a job that is to be decided after all.
-    pub fn not_over_limit(self) -> Self {
-        let payload = match self.payload {
-            Payload::OverLimit(job) => Payload::Job(job),
-            payload @ (Payload::Job(_) | Payload::Malformed(_)) => payload,
-        };
-        Self { payload, ..self }
     }
 
     /// What is done with it, by how often it was delivered before.

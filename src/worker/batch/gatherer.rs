@@ -104,14 +104,6 @@ impl Gatherer {
             }
         }
     }
-
-    /// All that has arrived and is in no batch.
-    pub(crate) fn rest(&mut self, incoming: &mut impl Incoming) -> Vec<Delivery> {
-        let mut rest = self.deferred.take_all();
-        rest.extend(self.next.take());
-        rest.extend(incoming.rest().into_iter().map(Delivery::read));
-        rest
-    }
 }
 
 #[cfg(test)]
