@@ -9,6 +9,7 @@
 //! an HTTP handler): the driver would hand the connection on with that transaction still open. The
 //! one exception closes its connection: [`crate::worker::batch::attempt`].
 
+pub mod attempts;
 pub mod audit;
 pub mod branches;
 pub mod clients;
@@ -22,7 +23,6 @@ pub mod lock;
 pub mod lock_keys;
 pub mod persist;
 pub mod pools;
-pub mod untried;
 pub mod watched;
 
 pub use error::{Fault, Result, StoreError};

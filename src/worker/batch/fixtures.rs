@@ -62,6 +62,9 @@ pub(super) fn transient() -> StoreError {
     StoreError::NoSession
 }
 
+/// What changes in the rules.
+type Change = fn(&mut Script);
+
 /// A database by rules: it commits, unless one of these speaks against it.
 #[derive(Default)]
 pub(super) struct Script {
@@ -80,7 +83,7 @@ pub(super) struct Script {
     /// Looks at locks that are not answered.
     pub(super) unanswered: usize,
     /// How these rules change after so many attempts.
-    pub(super) then: Option<(usize, fn(&mut Script))>,
+    pub(super) then: Option<(usize, Change)>,
     /// The goods of each attempt.
     pub(super) attempts: Vec<Vec<String>>,
     /// All that the lane was told.

@@ -52,7 +52,7 @@ impl Gatherer {
                     Added::Taken => {}
                     Added::Full => break,
                     Added::Refused(delivery) => {
-                        self.next = Some(delivery);
+                        self.next = Some(*delivery);
                         break;
                     }
                 },
@@ -98,14 +98,6 @@ impl Gatherer {
                 Poll::Pending => return Poll::Pending,
             }
         }
-    }
-
-    /// All that has arrived and is in no batch.
-    pub(crate) fn rest(&mut self, incoming: &mut impl Incoming) -> Vec<Delivery> {
-        let mut rest = self.deferred.take_all();
-        rest.extend(self.next.take());
-        rest.extend(incoming.rest().into_iter().map(Delivery::read));
-        rest
     }
 }
 

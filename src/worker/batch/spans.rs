@@ -60,6 +60,7 @@ impl Spans {
                 Processed::Poison(_) => job.undecided("poison", true),
                 Processed::Suspect(_) => job.undecided("suspect", true),
                 Processed::Parked(_) => job.undecided("held", false),
+                Processed::OverLimit => job.undecided("over_limit", true),
                 Processed::Abandoned => job.undecided("stopping", false),
             }
         }

@@ -30,22 +30,20 @@ impl RefusedResults {
         self.held.is_empty()
     }
 
-    /// Holds it for another try. Dead letters are always held.
-    ///
-    /// # Errors
-    /// Gives it back when it is to be tried no more.
-    pub(super) fn hold(&mut self, mut refused: QueuedResult) -> Result<(), QueuedResult> {
+    /// Holds it for another try, or gives it back when it is to be tried no more. Dead letters are always
+    /// held.
+    pub(super) fn hold(&mut self, mut refused: QueuedResult) -> Option<QueuedResult> {
         let route = refused.route();
         let is_within_bounds = refused.refusals < RETRIES_MAX
             && self.held.len() < self.held_max
             && self.of_route.get(&route).is_none_or(|held| *held < HELD_OF_ROUTE_MAX);
         if !is_within_bounds && !refused.result.is_dead {
-            return Err(refused);
+            return Some(refused);
         }
         *self.of_route.entry(route).or_default() += 1;
         refused.refusals += 1;
         self.held.push(refused);
-        Ok(())
+        None
     }
 
     /// All that are held, for their next try.
@@ -85,7 +83,7 @@ mod tests {
     }
 
     fn is_held(refused: &mut RefusedResults, result: QueuedResult) -> bool {
-        refused.hold(result).is_ok()
+        refused.hold(result).is_none()
     }
 
     #[test]

@@ -46,8 +46,8 @@ impl Settlement {
                     continue;
                 }
                 ConfirmStatus::Refused => match refused.hold(queued) {
-                    Ok(()) => continue,
-                    Err(queued) => queued,
+                    None => continue,
+                    Some(queued) => queued,
                 },
                 ConfirmStatus::Returned if queued.result.is_dead => {
                     return Err(BrokerError::Unroutable(topology::DEAD));

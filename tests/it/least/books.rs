@@ -59,7 +59,7 @@ async fn the_ingress_sees_neither_codes_nor_hashes_nor_answers_but_one_by_its_ke
             "select api_key from client",
             "select amount from balance",
             "select reason from dead_job",
-            "select deliveries from untried",
+            "select attempts from attempt",
             "update client set api_secret_hash = ''",
             "update client set disabled_at = null",
             "insert into client (client_id, name, api_key, api_secret_hash) values ('x', 'x', 'x', 'x')",
@@ -158,7 +158,7 @@ async fn the_operator_makes_clients_and_goods_but_no_decisions() {
             "delete from player_import",
             "update player_import set amount = 0",
             "insert into dead_job (client_id) values ('acme')",
-            "delete from untried",
+            "delete from attempt",
         ],
     )
     .await;

@@ -24,10 +24,6 @@ impl Incoming for Arrived {
             None => Poll::Pending,
         }
     }
-
-    fn rest(&mut self) -> Vec<Received> {
-        self.deliveries.drain(..).collect()
-    }
 }
 
 /// Deliveries by tag, with how often each came before.
@@ -130,13 +126,4 @@ async fn an_end_that_is_met_while_a_batch_fills_is_told_after_it() {
     assert_eq!(now(&mut gatherer, &mut incoming), Some(vec![1]));
     let end = gatherer.gather(&mut incoming).now_or_never();
     assert!(matches!(end, Some(Err(BrokerError::ConsumerEnded))), "{end:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_rest_is_all_that_is_in_no_batch() {
-    let (mut gatherer, mut incoming) = (Gatherer::new(500), arrived([(1, 2), (2, 0), (3, 1)]));
-    assert_eq!(now(&mut gatherer, &mut incoming), Some(vec![2]));
-    incoming = arrived([(4, 0)]);
-    assert_eq!(tags(gatherer.rest(&mut incoming)), [1, 3, 4]);
-    assert!(gatherer.rest(&mut incoming).is_empty());
 }

@@ -216,10 +216,10 @@ async fn all_outcomes_but_locks_leave_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopping_worker_begins_no_try_and_gives_the_waiting_jobs_up() {
+async fn a_stopping_worker_begins_no_try() {
     let mut parked = Parked::with(&["mug"; 4]);
     assert_eq!(tags(&parked.next_try().deliveries), [1, 2, 3]);
     parked.park(5, "cap");
     assert!(matches!(parked.0.next_action(parked.1, true), Action::Wait));
-    assert_eq!(tags(&parked.0.into_waiting().collect::<Vec<_>>()), [4, 5]);
+    assert_eq!(parked.0.len(), 5, "they wait on");
 }
