@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_key_conflict_reads_the_same_however_often_it_is_made() {
-        let (first, other) = (job("mug", "ann"), job("mug", "bob"));
+        let (first, mut other) = (job("mug", "ann"), job("mug", "bob"));
+        other.accepted_at += Duration::seconds(1);
         let (now, hour) = (OffsetDateTime::now_utc(), Duration::hours(1));
         let in_batch = [first.clone(), other.clone()];
         let conflict = Verdict::KeyConflict(Earlier::InBatch(0));

@@ -84,3 +84,38 @@ fn decode(body: &[u8]) -> Result<Job, Undecodable> {
         Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::batch::fixtures::{body, received};
+
+    fn read(delivery_count: i64, is_over_broker_limit: bool) -> Delivery {
+        let received = received(1, delivery_count, body("mug", "ann", 7));
+        Delivery::read(Received { is_over_broker_limit, ..received })
+    }
+
+    #[test]
+    fn a_job_is_over_the_limit_by_our_count_or_by_the_brokers_word() {
+        for (delivery_count, by_broker, is_over) in
+            [(0, false, false), (20, false, false), (21, false, true), (0, true, true)]
+        {
+            let delivery = read(delivery_count, by_broker);
+            assert_eq!(matches!(delivery.payload, Payload::OverLimit(_)), is_over);
+            assert_eq!(delivery.job().is_none(), is_over);
+            assert_eq!(delivery.accepted_at().is_none(), is_over);
+        }
+        let again = read(21, false).not_over_limit();
+        assert!(again.job().is_some(), "it may be decided after all");
+    }
+
+    #[test]
+    fn a_delivery_asks_for_its_units_or_for_one() {
+        assert_eq!(read(0, false).units(), 7);
+        assert_eq!(read(21, false).units(), 1, "a query of the ledger");
+        let malformed = Delivery::read(received(1, 21, b"{}".to_vec()));
+        assert!(matches!(malformed.payload, Payload::Malformed(_)));
+        assert_eq!((malformed.units(), malformed.job().is_none()), (1, true));
+        assert!(matches!(malformed.not_over_limit().payload, Payload::Malformed(_)));
+    }
+}

@@ -20,14 +20,9 @@ pub(crate) struct Gatherer {
 }
 
 impl Gatherer {
-    /// With a bound on the jobs of a batch.
+    /// With a bound on the jobs of a batch, which has one at least.
     pub(crate) fn new(jobs_max: usize) -> Self {
-        Self {
-            jobs_max: jobs_max.max(1),
-            next: None,
-            deferred: DeferredRedeliveries::none(),
-            ended: None,
-        }
+        Self { jobs_max, next: None, deferred: DeferredRedeliveries::none(), ended: None }
     }
 
     /// Waits for the first delivery, then adds what else has arrived; deferred redeliveries come after all
