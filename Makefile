@@ -28,7 +28,7 @@ export SQLX_OFFLINE := true
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
-# Half as long to build as a release: Cargo.toml tells of the profile.
+# Built in two thirds of the time that a release takes: Cargo.toml tells of the profile.
 demo run: PROFILE := demo
 demo: ## Play every operation on a real Postgres and RabbitMQ, then remove them
 	$(call build,demo)

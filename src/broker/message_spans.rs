@@ -1,8 +1,7 @@
 //! The spans of messages: those that are published, and the request that a job's span tells of.
 
 use crate::broker::consume::received::Received;
-use crate::broker::publish::message::Outgoing;
-use crate::broker::publish::outbound::OutboundMessages;
+use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::topology::REQUESTS;
 use crate::broker::trace_headers;
 use crate::domain::job::Job;

@@ -72,7 +72,6 @@ impl Server {
             limits: options.limits(),
             cors_origins: options.answers.cors_origins.clone(),
             answers: options.answers.answers,
-            cors_origins: options.answers.cors_origins.clone(),
             sync_wait: options.answers.sync_wait(),
         })
     }

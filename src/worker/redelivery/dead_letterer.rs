@@ -118,11 +118,11 @@ impl DeadLetterer {
         }
         metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         tracing::warn!(kind, reason, "dead-lettering a message");
-        let mut letter = outbound::dead(&delivery.received, known.as_ref(), reason);
-        let sending =
-            message_spans::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
+        let mut messages = outbound::dead(&delivery.received, known.as_ref(), reason);
+        let traces = &self.context.traces;
+        let sending = message_spans::dead_letter(traces, &delivery.received, &mut messages, kind);
         let tag = delivery.received.tag;
-        Ok(PendingResult { tag, letter, decided_at: None, is_dead: true, sending })
+        Ok(PendingResult { tag, messages, decided_at: None, is_dead: true, sending })
     }
 
     async fn record(&mut self, known: &Known, reason: &str) -> bool {
