@@ -55,9 +55,8 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
 /// All commands that do something, by their words.
 fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
     let below = command.get_subcommands().filter(|command| command.get_name() != "help");
-    let below = below.flat_map(|command| {
-        leaves(command, &format!("{path} {}", command.get_name()).trim_start())
-    });
+    let below = below
+        .flat_map(|command| leaves(command, format!("{path} {}", command.get_name()).trim_start()));
     let below: Vec<_> = below.collect();
     if below.is_empty() { vec![(path.to_owned(), command.clone())] } else { below }
 }

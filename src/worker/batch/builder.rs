@@ -10,39 +10,32 @@ pub(super) struct BatchBuilder {
     jobs_max: usize,
     units: i64,
     deliveries: Vec<Delivery>,
-}
-
-/// Whether a delivery fits.
-pub(super) enum Added {
-    Taken,
-    /// Taken, and the batch takes no more.
-    Full,
-    /// Left to the next batch.
-    Refused(Box<Delivery>),
+    is_full: bool,
 }
 
 impl BatchBuilder {
     pub(super) fn new(jobs_max: usize) -> Self {
-        Self { jobs_max, units: 0, deliveries: Vec::new() }
+        Self { jobs_max, units: 0, deliveries: Vec::new(), is_full: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
     }
 
-    /// The first delivery always fits, however many units it asks for.
-    pub(super) fn add(&mut self, delivery: Delivery) -> Added {
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Returns a delivery that does not fit. The first one always fits, however many units it asks for.
+    pub(super) fn add(&mut self, delivery: Delivery) -> Option<Delivery> {
         let goes_alone = delivery.policy().goes_alone;
         self.units += delivery.units();
         if !self.is_empty() && (goes_alone || self.units > UNITS_MAX) {
-            return Added::Refused(Box::new(delivery));
+            return Some(delivery);
         }
         self.deliveries.push(delivery);
-        if goes_alone || self.deliveries.len() >= self.jobs_max {
-            Added::Full
-        } else {
-            Added::Taken
-        }
+        self.is_full = goes_alone || self.deliveries.len() >= self.jobs_max;
+        None
     }
 
     /// In the order in which the broker sent them: queues and consumers have buffers of their own.

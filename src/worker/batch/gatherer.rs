@@ -2,7 +2,7 @@
 //! delayed, and a flood is handled hundreds at a time.
 
 use crate::broker::{self, BrokerError};
-use crate::worker::batch::builder::{Added, BatchBuilder};
+use crate::worker::batch::builder::BatchBuilder;
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::incoming::Incoming;
 use crate::worker::redelivery::deferred::DeferredRedeliveries;
@@ -46,16 +46,14 @@ impl Gatherer {
             return Poll::Ready(Ok(vec![delivery]));
         }
         let mut batch = BatchBuilder::new(self.jobs_max);
-        loop {
+        while !batch.is_full() {
             match self.poll_delivery(incoming, cx) {
-                Poll::Ready(Ok(delivery)) => match batch.add(delivery) {
-                    Added::Taken => {}
-                    Added::Full => break,
-                    Added::Refused(delivery) => {
-                        self.next = Some(*delivery);
+                Poll::Ready(Ok(delivery)) => {
+                    self.next = batch.add(delivery);
+                    if self.next.is_some() {
                         break;
                     }
-                },
+                }
                 Poll::Pending if batch.is_empty() => {
                     return self.deferred.poll_quiet(cx).map(|delivery| Ok(vec![delivery]));
                 }
