@@ -84,7 +84,7 @@ begin
     -- Worker; it reads for its audit as well (REDEEMQ_AUDIT_EVERY_SECONDS).
     grant select (client_id, disabled_at) on client to redeemq_worker;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch,
-          branch_group, pin_failure, ledger, dead_job, untried, watched_goods
+          branch_group, pin_failure, ledger, dead_job, attempt, watched_goods
           to redeemq_worker;
     grant execute on function standing_of to redeemq_worker;
     grant insert on ledger to redeemq_worker;
@@ -95,7 +95,7 @@ begin
     grant insert, update (granted, cap) on player_usage, client_usage to redeemq_worker;
     grant insert, update (forgiven), delete on pin_failure to redeemq_worker;
     grant insert, update (reason, dead_at) on dead_job to redeemq_worker;
-    grant insert, update (deliveries, noted_at), delete on untried to redeemq_worker;
+    grant insert, update (attempts, began_at), delete on attempt to redeemq_worker;
 
     -- Operator
     grant select (client_id, name, disabled_at, answers),

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 const WRONG: &str = "s3cr3t-and-wrong";
 
 /// Every variable: a command that reads it, and words of what it must be.
-const VARIABLES: [(&str, &[&str], &str); 27] = [
+const VARIABLES: [(&str, &[&str], &str); 28] = [
     ("DATABASE_URL", &["migrate"], "UTF-8"),
     ("AMQP_URL", &["worker"], "UTF-8"),
     ("RABBITMQ_MANAGEMENT_URL", &["worker"], "UTF-8"),
@@ -26,6 +26,7 @@ const VARIABLES: [(&str, &[&str], &str); 27] = [
     ("REDEEMQ_AUTH_FAILURES", &["serve"], "from 0 to 4294967295"),
     ("REDEEMQ_TRUSTED_HOPS", &["serve"], "from 0 to 255"),
     ("REDEEMQ_ANSWERS", &["ingress"], "async or sync"),
+    ("REDEEMQ_CORS_ORIGINS", &["ingress"], "as in https://shop.example, or *"),
     ("REDEEMQ_SYNC_SECONDS", &["serve"], "from 1 to 30"),
     ("REDEEMQ_BATCH_MAX", &["serve"], "from 1 to 5000"),
     ("REDEEMQ_QUEUE_BYTES", &["doctor"], "a whole number"),

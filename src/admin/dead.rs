@@ -1,4 +1,4 @@
-//! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
+//! `redeemq dead`: lists dead letters, replays or drops them.
 
 use super::output::{Lines, Output};
 use crate::broker::consume::dead_letter::DeadLetter;
@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use std::process::ExitCode;
 use time::OffsetDateTime;
 
-/// What to do with dead letters.
+/// What can be done with dead letters
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List all dead letters, without changing them
@@ -81,7 +81,7 @@ pub async fn run(
     broker::close(connection).await;
     let rows = worked?;
     if let Err(error) = closed {
-        // What was taken out is out; the broker puts the rest back when it misses us.
+        // Removed letters are gone; the broker requeues the others when the connection ends.
         out.remark(&format!("the dead-letter queue was not closed cleanly: {error}"));
     }
     let found = !rows.is_empty() || command.is_about_all();
@@ -136,7 +136,7 @@ async fn work(
                         queue.take_out(&letter).await?;
                         json!({"id": letter.id, "done": done})
                     }
-                    // It stays where it is, and is no reason to keep the others from their turn.
+                    // It stays in the queue; the others are replayed all the same.
                     Err(error) => json!({"id": letter.id, "failed": format!("{error:#}")}),
                 }
             }
@@ -173,8 +173,8 @@ fn details(letter: &DeadLetter) -> Value {
     details
 }
 
-/// The ledger first: a decided job is only answered again. Else the message goes back to the
-/// workers, and only when the broker has it may it be taken out of here.
+/// Asks the ledger first: of a decided job only the result is published again. Else the message goes back
+/// to the workers, and is removed here only when the broker has confirmed it.
 async fn replay(
     letter: &DeadLetter,
     pool: &broker::Pool,
@@ -185,13 +185,13 @@ async fn replay(
     let job = request::decode(&letter.body).ok();
     let standing = match &job {
         Some(job) => ledger::find(store, &job.client, job.key).await?,
-        None => ledger::Standing::Unseen,
+        None => ledger::JobStatus::Unseen,
     };
     let (outgoing, done) = match (&job, standing) {
-        (Some(job), ledger::Standing::Decided(stored)) => {
-            let body = wire::answer::again(job, &stored);
+        (Some(job), ledger::JobStatus::Decided(stored)) => {
+            let body = wire::answer::replay(job, &stored);
             let answer = outbound::result(&received(letter), job, &body, true);
-            // Whoever waited on a direct reply has left with his channel.
+            // A direct reply queue went with the channel of its caller.
             let copies = answer.copies.into_iter().filter(|copy| !copy.is_direct_reply());
             let outgoing = std::iter::once(answer.main).chain(copies).collect();
             (outgoing, "was decided: its stored answer is published")
@@ -204,7 +204,7 @@ async fn replay(
             _ => "was decided: its stored answer would be published",
         });
     }
-    // Read before: it may have died again by the time we forget its death.
+    // Read before: the job may be dead-lettered again before its note is removed.
     let note = note(letter, store).await?;
     let publisher = Publisher::open(pool, MaxMessageSize::default()).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
@@ -252,7 +252,7 @@ fn received(letter: &DeadLetter) -> Received {
     }
 }
 
-/// Whose status says that it is dead, and since when.
+/// A job whose status is dead, and since when.
 type Note = (request::Known, OffsetDateTime);
 
 async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note>> {
@@ -265,7 +265,7 @@ async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note
     Ok(noted_at.map(|noted_at| (known, noted_at)))
 }
 
-/// It is no longer dead: its status must not say so.
+/// Removes the status `dead` of a job that no longer is.
 async fn forget(note: Option<Note>, store: &PgPool) -> anyhow::Result<()> {
     if let Some((known, noted_at)) = note {
         store::dead::remove(store, &known.client, known.key, noted_at).await?;

@@ -54,7 +54,7 @@ impl Owner {
     }
 }
 
-/// Without it, everything that follows would belong to nobody.
+/// Rows of an unknown client would belong to no owner.
 pub(super) async fn client_must_exist(client: &ClientId, pool: &PgPool) -> anyhow::Result<()> {
     if !clients::exists(pool, client).await? {
         bail!("there is no client `{client}`: see `redeemq client list`, or create it first");

@@ -2,7 +2,6 @@
 
 use tokio::signal::unix::{SignalKind, signal as listen};
 
-/// The signal that came.
 pub(super) async fn signal() -> std::io::Result<&'static str> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;

@@ -61,6 +61,14 @@ pub enum BrokerError {
         "broker: {0} does not exist, and this user may not declare it: start a worker, which does"
     )]
     Absent(&'static str),
+    /// Newer brokers tell only users with a right on a name whether it exists.
+    #[error(
+        "broker: this user has no right on {0}, so it can't tell whether it exists: give it the rights of deploy/broker-users"
+    )]
+    Hidden(String),
+    /// An answer that this call can't have.
+    #[error("broker: it answered a passive declaration with: {0}")]
+    Unexpected(String),
     /// The management API did not tell what it was asked.
     #[error("management API: {0}")]
     Management(String),

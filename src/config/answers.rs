@@ -30,15 +30,14 @@ pub struct AnswerOptions {
     pub cors_origins: Option<CorsOrigins>,
 }
 
-fn origins() -> impl TypedValueParser<Value = CorsOrigins> {
-    setting(
-        "origins, as https://shop.example (scheme, host and port only), comma-separated, or * for all",
-        |text| text.parse().ok(),
-    )
-}
-
 fn mode() -> impl TypedValueParser<Value = AnswerMode> {
     setting("async or sync", |text| text.parse().ok())
+}
+
+fn origins() -> impl TypedValueParser<Value = CorsOrigins> {
+    setting("scheme, host and port of each origin, as in https://shop.example, or *", |text| {
+        text.parse().ok()
+    })
 }
 
 impl AnswerOptions {

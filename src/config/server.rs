@@ -70,8 +70,8 @@ impl Server {
             connections_max: options.connections_max.into(),
             idle_max: options.idle_max(),
             limits: options.limits(),
-            answers: options.answers.answers,
             cors_origins: options.answers.cors_origins.clone(),
+            answers: options.answers.answers,
             sync_wait: options.answers.sync_wait(),
         })
     }

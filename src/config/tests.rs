@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 const SERVER: &str = "amqp-url database-url log-json look-every-seconds metrics-addr otlp-endpoint \
                       otlp-headers queue-bytes secret service-name traces-ratio";
-const INGRESS: &str = "answers auth-failures connections-max http-addr idle-seconds rate-address rate-client \
+const INGRESS: &str = "answers auth-failures connections-max cors-origins http-addr idle-seconds rate-address rate-client \
                        sync-seconds trusted-hops";
 const WORKER: &str = "age-max-seconds audit-every-seconds batch-max lanes management-url";
 const DATABASE: &str = "database-url json log-json";
@@ -56,7 +56,7 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
 fn leaves(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
     let below = command.get_subcommands().filter(|command| command.get_name() != "help");
     let below = below.flat_map(|command| {
-        leaves(command, &format!("{path} {}", command.get_name()).trim_start().to_owned())
+        leaves(command, &format!("{path} {}", command.get_name()).trim_start())
     });
     let below: Vec<_> = below.collect();
     if below.is_empty() { vec![(path.to_owned(), command.clone())] } else { below }

@@ -118,6 +118,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_not_utf8_is_refused_by_its_name_however_it_is_escaped(
             bytes in not_utf8(), mask: u64, before in "[a-z]{1,5}=[a-z]{0,5}", at_end: bool,

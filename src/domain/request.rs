@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_for_the_same_goods_contend_whoever_asks_unless_the_goods_are_their_own() {
+    fn jobs_of_all_clients_for_the_same_goods_contend_unless_the_goods_are_their_own() {
         let contends = |client: &str, operation, text: &str| {
             let client = ClientId::parse(client).expect("a client id");
             let params = serde_json::from_str(text).expect("an object");

@@ -106,6 +106,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn json_that_is_not_utf8_is_refused_and_nothing_of_it_is_quoted(bytes in not_utf8()) {
             let body = [b"{\"pin_code\":\"", bytes.as_slice(), b"TICKET\"}"].concat();

@@ -19,9 +19,7 @@ pub enum CorsOrigins {
 
 /// A text that names no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is no origin: write scheme, host and port only, as https://shop.example, comma-separated, or * for all"
-)]
+#[error("{0:?} is no origin")]
 pub struct NoOrigin(String);
 
 impl FromStr for CorsOrigins {

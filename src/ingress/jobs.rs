@@ -9,7 +9,7 @@ use crate::domain::job::JobId;
 use crate::domain::params::Params;
 use crate::domain::state::Stored;
 use crate::store;
-use crate::store::ledger::{self, Standing};
+use crate::store::ledger::{self, JobStatus};
 use crate::wire::answer::Answer;
 use crate::wire::{self, envelope, reply};
 use axum::extract::rejection::PathRejection;
@@ -80,13 +80,13 @@ pub(super) async fn decision_by(
 ) -> Option<Response> {
     let polling = tokio::time::timeout_at(deadline, poll(state, job, deadline));
     match polling.await {
-        Ok(Ok(Standing::Decided(stored))) if job.is_answered_by(&stored) => decision(&stored.body),
-        Ok(Ok(Standing::Decided(stored))) => {
+        Ok(Ok(JobStatus::Decided(stored))) if job.is_answered_by(&stored) => decision(&stored.body),
+        Ok(Ok(JobStatus::Decided(stored))) => {
             let code = Code::KeyReused;
             let body = envelope::refusal(code, code.message(), &Value::Null, stored.decided_at);
             Some(json(code.http_status(), body))
         }
-        Ok(Ok(Standing::Dead | Standing::Unseen) | Err(_)) | Err(_) => None,
+        Ok(Ok(JobStatus::Dead | JobStatus::Unseen) | Err(_)) | Err(_) => None,
     }
 }
 
@@ -105,11 +105,11 @@ impl JobRef {
     }
 
     /// Whether the database proves that there is such a job.
-    fn is_proven_by(&self, standing: &Standing) -> bool {
+    fn is_proven_by(&self, standing: &JobStatus) -> bool {
         match standing {
-            Standing::Decided(stored) => self.is_answered_by(stored),
-            Standing::Dead => self.is_foreign(),
-            Standing::Unseen => false,
+            JobStatus::Decided(stored) => self.is_answered_by(stored),
+            JobStatus::Dead => self.is_foreign(),
+            JobStatus::Unseen => false,
         }
     }
 
@@ -122,13 +122,13 @@ impl JobRef {
 }
 
 /// Looks the job up until it has a standing, or the deadline passes.
-async fn poll(state: &AppState, job: &JobRef, deadline: Instant) -> store::Result<Standing> {
+async fn poll(state: &AppState, job: &JobRef, deadline: Instant) -> store::Result<JobStatus> {
     let mut pause = POLL_FIRST;
     loop {
         let finding = ledger::find(&state.store, &job.client, job.id.key());
         let standing = store::in_time(finding).await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        if standing != Standing::Unseen || left.is_zero() {
+        if standing != JobStatus::Unseen || left.is_zero() {
             return Ok(standing);
         }
         tokio::select! {
@@ -139,11 +139,11 @@ async fn poll(state: &AppState, job: &JobRef, deadline: Instant) -> store::Resul
     }
 }
 
-fn describe<'a>(job: &JobRef, job_id: &'a str, standing: &'a Standing) -> reply::Status<'a> {
+fn describe<'a>(job: &JobRef, job_id: &'a str, standing: &'a JobStatus) -> reply::Status<'a> {
     let (status, times, result) = match standing {
-        Standing::Unseen => ("queued", (job.accepted_at(), None), None),
-        Standing::Dead => ("dead", (job.accepted_at(), None), None),
-        Standing::Decided(stored) => {
+        JobStatus::Unseen => ("queued", (job.accepted_at(), None), None),
+        JobStatus::Dead => ("dead", (job.accepted_at(), None), None),
+        JobStatus::Decided(stored) => {
             let times = (Some(stored.accepted_at), Some(stored.decided_at));
             ("done", times, result(job, stored))
         }

@@ -90,6 +90,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_field_that_is_not_utf8_is_refused_by_its_name(bytes in not_utf8(), at_end: bool) {
             prop_assume!(!bytes.windows(2).any(|pair| pair == b"\r\n"));

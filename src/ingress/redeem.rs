@@ -18,7 +18,7 @@ use crate::domain::operation::Operation;
 use crate::domain::params::{Given, Params};
 use crate::domain::request::Request;
 use crate::secrets::Secrets;
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -87,7 +87,7 @@ async fn publish(
     state: &AppState,
     job: &JobRef,
     message: RequestMessage,
-    parent: Option<&Place>,
+    parent: Option<&SpanContext>,
     wait: Wait<'_>,
 ) -> Result<Response, Rejection> {
     let deadline = wait.limit.map(|limit| Instant::now() + limit);
@@ -98,7 +98,7 @@ async fn publish(
     let mut outgoing = message.outgoing(job, reply_to);
     let mut sending = message_spans::send(&state.traces, &mut outgoing, parent);
     let acceptance = state.publisher.publish(outgoing).await;
-    sending.tell(fault(acceptance));
+    sending.record_outcome(fault(acceptance));
     match acceptance {
         Acceptance::Confirmed => {
             metrics::counter!("redeemq_accepted_total", "operation" => operation).increment(1);

@@ -8,7 +8,7 @@ use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::secrets::{Secrets, Token};
 use crate::store;
-use crate::store::clients::{self, Standing};
+use crate::store::clients::{self, ClientStatus};
 use crate::wire;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
@@ -33,7 +33,7 @@ pub(super) enum Bearer {
 /// All clients as the database had them.
 #[derive(Default)]
 struct Snapshot {
-    standings: HashMap<ClientId, Standing>,
+    standings: HashMap<ClientId, ClientStatus>,
     /// By SHA-256 of the api_key.
     by_api_key: HashMap<Vec<u8>, ClientId>,
 }
@@ -176,7 +176,7 @@ mod tests {
         let known = |id, answers| clients::Snapshot {
             client: client(id),
             api_key_hash: Sha256::digest(id).to_vec(),
-            standing: Standing { enabled: true, token_generation: 2, answers },
+            standing: ClientStatus { enabled: true, token_generation: 2, answers },
         };
         let all = [known("web", AnswerMode::Sync), known("queue", AnswerMode::Async)];
         Tokens {

@@ -1,6 +1,6 @@
 //! The span of a request, which continues its caller's trace.
 
-use crate::traces::{Place, TRACEPARENT, TRACESTATE, Traces};
+use crate::traces::{SpanContext, TRACEPARENT, TRACESTATE, Traces};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
@@ -16,7 +16,7 @@ pub(super) async fn trace_request(
     let from = span_context(request.headers());
     let method = request.method().as_str();
     let mut span = traces.request(method, route.map(MatchedPath::as_str), from.as_ref());
-    if let Some(context) = span.place() {
+    if let Some(context) = span.context() {
         request.extensions_mut().insert(context);
     }
     let response = next.run(request).await;
@@ -24,7 +24,7 @@ pub(super) async fn trace_request(
     response
 }
 
-fn span_context(headers: &HeaderMap) -> Option<Place> {
+fn span_context(headers: &HeaderMap) -> Option<SpanContext> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    Place::read(text(TRACEPARENT)?, text(TRACESTATE))
+    SpanContext::read(text(TRACEPARENT)?, text(TRACESTATE))
 }

@@ -27,7 +27,6 @@ pub async fn watch(url: SecretString, every: Duration) {
     }
 }
 
-/// Until it fails.
 async fn look_on(
     depths: &mut Depths,
     every: Duration,

@@ -19,9 +19,7 @@ use std::fmt;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-/// Life of a token.
 pub const TOKEN_LIFE: Duration = Duration::days(3);
-/// Shortest secret, in bytes.
 pub const SECRET_MIN_BYTES: usize = 32;
 
 /// Shortest part of a text that counts as quoted.

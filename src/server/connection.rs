@@ -1,13 +1,13 @@
-//! One connection, and what its caller may take his time over.
+//! One connection, and how long its caller may take.
 //!
-//! | he | may take | else |
+//! | the caller | may take | else |
 //! |---|---|---|
-//! | sends the first request's line and headers | [`FIRST_HEAD_MAX`] | is cut off |
-//! | sends those of the next one, the pause before it included | the idle bound | is cut off |
-//! | sends a body | what its reader allows | is answered so, and cut off |
-//! | reads an answer | [`UNREAD_MAX`] without a byte | is cut off |
+//! | sends the first request's line and headers | [`FIRST_HEAD_MAX`] | is disconnected |
+//! | sends those of the next one, including the pause before | the idle limit | is disconnected |
+//! | sends a body | what its reader allows | gets a response, and is disconnected |
+//! | reads a response | [`UNREAD_MAX`] without a byte | is disconnected |
 //!
-//! The next request's headers need no bound of their own: who drips them holds no more than who is idle.
+//! The next request's headers need no limit of their own: sending them slowly holds no more than being idle.
 
 use super::path;
 use axum::Router;
@@ -28,11 +28,11 @@ use tower_service::Service as _;
 
 /// Longest time to the end of the first request's headers.
 pub const FIRST_HEAD_MAX: Duration = Duration::from_secs(10);
-/// Longest time without a byte taken while an answer waits to be read.
+/// Longest time without a byte read while a response waits.
 pub const UNREAD_MAX: Duration = Duration::from_secs(10);
-/// Most bytes in request line and headers; more are answered 431, as are more than 100 headers.
+/// Most bytes in request line and headers; more get 431, as do more than 100 headers.
 pub const HEAD_MAX_BYTES: usize = 16 * 1024;
-/// Most bytes of what was sent ahead that are kept.
+/// Most bytes of pipelined requests that are buffered.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
 /// Who is at the other end of a connection; an extension of each request.
@@ -61,16 +61,14 @@ impl ConnectionLimits {
 /// Why a connection was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The first request did not come, or not whole.
+    /// The first request did not come, or not completely.
     NoRequest,
-    /// No further request came.
     Idle,
-    /// An answer was not read.
+    /// A response was not read.
     Unread,
 }
 
 impl Cut {
-    /// For metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Cut::NoRequest => "no_request",
@@ -129,7 +127,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Callers who hang up half-way are none of our business.
+/// A caller that hangs up half-way is no fault.
 fn why(error: &hyper::Error, has_asked: bool) -> Option<Cut> {
     if is_unread(error) {
         return Some(Cut::Unread);

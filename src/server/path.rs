@@ -63,6 +63,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_number_of_slashes_between_the_same_pieces_is_the_same_path(
             pieces in prop::collection::vec("[A-Za-z0-9%._~-]{1,6}", 1..5),

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 /// What every ingress knows of a client without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ClientStatus {
     /// Whether its requests are accepted.
     pub enabled: bool,
     /// Tokens of earlier generations are void.
@@ -21,20 +21,17 @@ pub struct Standing {
 /// One client, for the ingress's snapshot.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The id.
     pub client: ClientId,
     /// SHA-256 of its api_key.
     pub api_key_hash: Vec<u8>,
     /// What is known of it.
-    pub standing: Standing,
+    pub standing: ClientStatus,
 }
 
 /// One row of `client list`.
 #[derive(Debug, serde::Serialize)]
 pub struct Listed {
-    /// The id.
     pub client_id: String,
-    /// For people.
     pub name: String,
     /// Whether its requests are accepted.
     pub enabled: bool,
@@ -45,7 +42,6 @@ pub struct Listed {
 /// What `/Auth` compares with.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Whose.
     pub client: ClientId,
     /// Argon2id, in the PHC notation.
     pub api_secret_hash: SecretString,
@@ -66,7 +62,7 @@ pub async fn snapshot(db: impl PgExecutor<'_>) -> Result<Vec<Snapshot>> {
     let known = rows.into_iter().map(|row| Snapshot {
         client: ClientId::trusted(row.client_id),
         api_key_hash: row.api_key_hash,
-        standing: Standing {
+        standing: ClientStatus {
             enabled: row.enabled,
             token_generation: row.token_generation,
             answers: mode(&row.answers),
@@ -130,7 +126,6 @@ pub async fn current_token(
     Ok((generation, now))
 }
 
-/// Adds a client.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     client: &ClientId,
@@ -152,7 +147,6 @@ pub async fn insert(
     Ok(())
 }
 
-/// All clients by id.
 pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Listed>> {
     Ok(sqlx::query_as!(
         Listed,

@@ -128,3 +128,58 @@ async fn held_players(db: impl PgExecutor<'_>, wanted: &BTreeSet<Player>) -> Res
     });
     Ok(keys.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::request;
+    use serde_json::{Value, json};
+
+    fn job(operation: &str, params: Value) -> Job {
+        let request = json!({
+            "v": 1, "job_id": "0190d5a2-7c7a-7cc0-8000-000000000001", "client_id": "acme",
+            "operation": operation, "accepted_at": "2026-01-02T03:04:05Z", "params": params,
+        });
+        request::decode(request.to_string().as_bytes()).expect("a job")
+    }
+
+    fn redeem(operation: &str, goods: &str, player: &str) -> Job {
+        job(operation, json!({"goods_id": goods, "player_id": player, "amount": 1}))
+    }
+
+    fn player(name: &str) -> LockKeys {
+        let client = ClientId::parse("acme").expect("a client id");
+        LockKeys([LockKey::Player((client, Id::parse(name).expect("an id")))].into())
+    }
+
+    #[test]
+    fn a_redemption_locks_its_goods_and_its_player() {
+        let ann = LockKeys::of(&[redeem("goods", "mug", "ann")]);
+        for (goods, name, is_needed) in [
+            ("mug", "ann", true),
+            ("mug", "bob", true),
+            ("cap", "ann", true),
+            ("cap", "bob", false),
+        ] {
+            let other = redeem("goods", goods, name);
+            assert_eq!(ann.are_needed_by(&other), is_needed, "{goods} for {name}");
+            assert_eq!(ann.overlap(&LockKeys::of(&[other])), is_needed);
+        }
+        assert!(!ann.are_needed_by(&redeem("sponsor", "mug", "bob")), "a sponsor's mug is another");
+        assert!(ann.name_goods());
+    }
+
+    #[test]
+    fn the_keys_of_a_player_name_no_goods() {
+        let ann = player("ann");
+        assert!(ann.are_needed_by(&redeem("goods", "mug", "ann")) && !ann.name_goods());
+        assert!(!ann.overlap(&player("bob")));
+    }
+
+    #[test]
+    fn a_job_that_is_refused_unread_locks_nothing() {
+        let unreadable = redeem("goods", "", "ann");
+        assert!(unreadable.request.is_err());
+        assert!(!LockKeys::of(&[redeem("goods", "mug", "ann")]).are_needed_by(&unreadable));
+    }
+}

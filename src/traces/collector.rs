@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_pairs_and_shown_to_nobody() {
+    fn headers_are_pairs_and_never_shown() {
         let read = |list: &str| headers(&SecretString::from(list));
         let known = read("x-tenant=west%20coast, api-key=a=b").expect("headers");
         assert_eq!([&known["x-tenant"], &known["api-key"]], ["west coast", "a=b"]);

@@ -1,11 +1,11 @@
-//! Places in traces, as W3C's Trace Context writes them.
+//! Span contexts, as W3C's Trace Context writes them.
 
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::{self, TraceContextExt as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
-/// The header that names a place.
+/// The header that names a span context.
 pub const TRACEPARENT: &str = "traceparent";
 /// The header with what tracing systems add to it.
 pub const TRACESTATE: &str = "tracestate";
@@ -15,11 +15,11 @@ const TRACEPARENT_BYTES: usize = 55;
 /// Longest second one that is kept: as much as W3C asks for.
 const TRACESTATE_MAX_BYTES: usize = 512;
 
-/// A place in a trace, where it may be continued.
+/// Where a trace may be continued.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place(pub(super) SpanContext);
+pub struct SpanContext(pub(super) trace::SpanContext);
 
-impl Place {
+impl SpanContext {
     /// Reads both headers; none when the first is none of W3C's.
     pub fn read(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
         if traceparent.len() < TRACEPARENT_BYTES {
@@ -28,15 +28,14 @@ impl Place {
         let tracestate = tracestate.filter(|state| state.len() <= TRACESTATE_MAX_BYTES);
         let headers = Headers { traceparent, tracestate };
         let around = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
-        let place = around.span().span_context().clone();
-        place.is_valid().then_some(Self(place))
+        let context = around.span().span_context().clone();
+        context.is_valid().then_some(Self(context))
     }
 
-    /// The first header.
     pub fn traceparent(&self) -> String {
-        let Self(place) = self;
-        let flags = u8::from(place.is_sampled());
-        format!("00-{}-{}-{flags:02x}", place.trace_id(), place.span_id())
+        let Self(context) = self;
+        let flags = u8::from(context.is_sampled());
+        format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id())
     }
 
     /// The second one, unless it would be empty.
@@ -80,27 +79,27 @@ mod tests {
     const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_place_is_written_as_it_was_read() {
+    fn a_context_is_written_as_it_was_read() {
         let unsampled = SAMPLED.replace("-01", "-00");
         for (traceparent, is_sampled) in [(SAMPLED, true), (&unsampled, false)] {
-            let place = Place::read(traceparent, Some("a=1,b=2")).expect("a place");
+            let context = SpanContext::read(traceparent, Some("a=1,b=2")).expect("a context");
             assert_eq!(
-                (place.traceparent().as_str(), place.is_sampled()),
+                (context.traceparent().as_str(), context.is_sampled()),
                 (traceparent, is_sampled)
             );
-            assert_eq!(place.tracestate().as_deref(), Some("a=1,b=2"));
+            assert_eq!(context.tracestate().as_deref(), Some("a=1,b=2"));
         }
-        let place = Place::read(SAMPLED, None).expect("a place");
-        assert_eq!(place.tracestate(), None);
+        let context = SpanContext::read(SAMPLED, None).expect("a context");
+        assert_eq!(context.tracestate(), None);
     }
 
     #[test]
-    fn what_is_no_place_is_none() {
+    fn what_is_not_a_context_is_none() {
         let of_zeros = format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32));
         for text in ["", "00", "hello", &of_zeros, &SAMPLED[..54], &SAMPLED.to_uppercase()] {
-            assert_eq!(Place::read(text, None), None, "{text}");
+            assert_eq!(SpanContext::read(text, None), None, "{text}");
         }
-        let place = Place::read(SAMPLED, Some("no state at all")).expect("a place");
-        assert_eq!(place.tracestate(), None);
+        let context = SpanContext::read(SAMPLED, Some("no state at all")).expect("a context");
+        assert_eq!(context.tracestate(), None);
     }
 }

@@ -48,7 +48,6 @@ impl Exporting {
 
 struct Exporter {
     collector: Collector,
-    /// When that was last.
     complained_at: Option<Instant>,
     /// Since it last took any.
     has_complained: bool,

@@ -1,12 +1,11 @@
 //! Traces, by OpenTelemetry: where a request, a job and a batch spent their time.
 //!
-//! A [`Place`] in a trace travels with requests and messages; a [`Span`] begins there, and is a place of
-//! its own. What spans are called and what they tell, by OpenTelemetry's conventions, stands in [`http`],
-//! [`messages`] and [`batches`], and nowhere else, so that none tells a secret. Spans that have ended wait in
-//! a bounded queue, and are [exported](export) to a collector beside all other work: what it does not take
-//! is lost, and counted.
+//! A [`SpanContext`] travels with requests and messages; a [`Span`] begins there, and has a context of its
+//! own. Names and attributes of spans follow OpenTelemetry's conventions and are set in [`http`], [`messages`]
+//! and [`batches`] alone, so that none shows a secret. Ended spans wait in a bounded queue and are
+//! [exported](export) in the background; what the collector does not accept is dropped and counted.
 //!
-//! While no collector is configured [`Traces`] is empty, and so is every span: nothing costs anything.
+//! Without a collector [`Traces`] is empty, and so is every span: tracing then costs nothing.
 
 pub mod batches;
 mod collector;
@@ -20,7 +19,7 @@ mod settings;
 mod span;
 mod tracer;
 
-pub use context::{Place, TRACEPARENT, TRACESTATE};
+pub use context::{SpanContext, TRACEPARENT, TRACESTATE};
 pub use settings::{Settings, TracesError};
 pub use span::Span;
 pub use tracer::Traces;

@@ -10,7 +10,6 @@ pub struct Settings {
     pub endpoint: SecretString,
     /// Headers that it wants, as `name=value,…`.
     pub headers: Option<SecretString>,
-    /// Whose traces they are.
     pub service_name: String,
     /// The share that is kept of the traces that begin here, from 0 to 1.
     pub ratio: f64,
@@ -19,15 +18,12 @@ pub struct Settings {
 /// A setting that can't be read, or a machine that can't ask anybody.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// The collector's address.
     #[error(
         "OTEL_EXPORTER_OTLP_ENDPOINT is invalid: it must be http://host:4318, without user and password"
     )]
     Endpoint,
-    /// The collector's headers.
     #[error("OTEL_EXPORTER_OTLP_HEADERS is invalid: it must be name=value,name=value")]
     Headers,
-    /// No certificates.
     #[error("cannot send traces: {0}")]
     Client(#[from] Unanswered),
 }

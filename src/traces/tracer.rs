@@ -1,7 +1,7 @@
 //! Spans begin here.
 
 use super::collector::Collector;
-use super::context::Place;
+use super::context::SpanContext;
 use super::export::Exporting;
 use super::sampler;
 use super::settings::{Settings, TracesError};
@@ -41,7 +41,6 @@ impl Traces {
         Ok((Self(Some(provider.tracer("redeemq"))), exporting))
     }
 
-    /// Whether there are any.
     pub fn are_on(&self) -> bool {
         self.0.is_some()
     }
@@ -51,15 +50,15 @@ impl Traces {
         &self,
         name: Cow<'static, str>,
         kind: SpanKind,
-        parent: Option<&Place>,
+        parent: Option<&SpanContext>,
     ) -> Span {
         self.build(SpanBuilder::from_name(name).with_kind(kind), parent)
     }
 
-    /// What it tells is added when it is known to be kept.
-    pub(super) fn build(&self, builder: SpanBuilder, parent: Option<&Place>) -> Span {
+    /// Attributes are added later, if it is sampled.
+    pub(super) fn build(&self, builder: SpanBuilder, parent: Option<&SpanContext>) -> Span {
         let Some(tracer) = &self.0 else { return Span::default() };
-        let around = parent.map(Place::around).unwrap_or_default();
+        let around = parent.map(SpanContext::around).unwrap_or_default();
         Span::begun(tracer.build_with_context(builder, &around))
     }
 }

@@ -128,17 +128,21 @@ pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> Stri
 
 /// The result body for an id that came with other content than the first of its key. Its times are
 /// the first one's, so that it reads the same however often it is made.
-pub fn reused(job: &Job, first_accepted: OffsetDateTime, first_decided: OffsetDateTime) -> String {
+pub fn key_conflict(
+    job: &Job,
+    first_accepted: OffsetDateTime,
+    first_decided: OffsetDateTime,
+) -> String {
     let code = Code::KeyReused;
     body(job, first_accepted, first_decided, (code, code.message()), Response::Nothing, &[])
 }
 
 /// What a stored answer means for a job that came after it: the same bytes, or 3001.
-pub fn again(job: &Job, stored: &Stored) -> String {
+pub fn replay(job: &Job, stored: &Stored) -> String {
     if stored.content == job.content {
         stored.body.clone()
     } else {
-        reused(job, stored.accepted_at, stored.decided_at)
+        key_conflict(job, stored.accepted_at, stored.decided_at)
     }
 }
 

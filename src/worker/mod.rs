@@ -111,7 +111,8 @@ async fn try_set_up_lanes(settings: &Settings) -> broker::Result<u16> {
             broker::topology::declare(&connection, settings.queue_bytes_max).await?;
             lanes::lay_out(&connection, lanes, settings.queue_bytes_max).await?;
         }
-        lanes::count(&connection).await
+        let count = lanes::count(&connection).await?;
+        count.ok_or_else(|| BrokerError::Hidden(lanes::name(1)))
     };
     let lanes = setting_up.await;
     broker::close(connection).await;

@@ -5,6 +5,7 @@ use super::options::Settings;
 use crate::broker::inspect::probe::{self, ProbeResult};
 use crate::broker::topology::EXCHANGES;
 use crate::broker::topology::lanes;
+use crate::broker::topology::passive::Existence;
 use crate::broker::{Connection, Result};
 
 /// Looks at all of them; what a process declares when it starts may be missing.
@@ -14,7 +15,8 @@ pub(super) async fn examine(
     settings: &Settings,
 ) -> Result<()> {
     let first = examined.findings.len();
-    let of_lanes = lanes::are_there(connection).await?.then(lanes::exchange);
+    let exist = lanes::exist(connection).await?;
+    let of_lanes = (exist == Existence::Present).then(lanes::exchange);
     for wanted in EXCHANGES.iter().chain(&of_lanes) {
         let heard = probe::exchange(connection, wanted).await?;
         judge(examined, "exchange", wanted.name, heard, "delete it");

@@ -17,7 +17,6 @@ const RESULT_BYTES: usize = 8 * 1024 * 1024;
 const HINT: &str = "set RABBITMQ_MANAGEMENT_URL";
 const BY_MANAGEMENT: &str = "policies, bindings and alarms";
 
-/// Everything.
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Server::Broker);
     if let Err(error) = all(&mut examined, settings).await {
@@ -136,7 +135,6 @@ async fn more(
     Ok(())
 }
 
-/// Work that nobody takes.
 async fn depths(examined: &mut Examination, connection: &Connection) -> Result<()> {
     for queue in lanes::wanted_queues(connection, 0).await? {
         let queue = queue.name;

@@ -12,7 +12,6 @@ use sqlx::PgConnection;
 /// `nulls not distinct` begins here.
 const OLDEST: i32 = 150_000;
 
-/// Everything.
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Where::Database);
     match essentials(&mut examined, settings).await {

@@ -41,7 +41,7 @@ struct Report {
 /// a part could not be checked that should have been.
 ///
 /// # Errors
-/// When cannot write the result.
+/// When the result cannot be written.
 pub async fn run(settings: Settings, output: &mut Output) -> anyhow::Result<ExitCode> {
     let (mut broker, mut database) =
         tokio::join!(broker::examine(&settings), database::examine(&settings));

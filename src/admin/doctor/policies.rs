@@ -1,5 +1,4 @@
-//! Policies: they are stronger than some arguments that a queue was declared with, and nobody but the
-//! management API tells of them.
+//! Policies: they override some arguments of a queue, and only the management API reports them.
 
 use super::finding::Examination;
 use super::options::Settings;

@@ -1,4 +1,4 @@
-//! Reading single fields. The reasons are for whoever has to mend the file.
+//! Reads single fields. The reasons are for the person who corrects the file.
 
 use super::sheet::Row;
 use crate::admin::owner;
@@ -38,7 +38,6 @@ pub(super) fn id(text: &str) -> Result<id::Id, id::BadId> {
     id::Id::parse(text)
 }
 
-/// A name for people.
 pub(super) fn name(text: &str) -> Result<String, id::BadId> {
     owner::name(text)
 }

@@ -27,7 +27,6 @@ pub(super) struct Sheet<R = File> {
 #[derive(Debug, Clone)]
 pub(super) struct Header(Vec<&'static str>);
 
-/// One row.
 pub(super) struct Row<'a> {
     header: &'a Header,
     record: &'a ByteRecord,
@@ -62,7 +61,6 @@ impl<R: Read> Sheet<R> {
         Ok(Self { reader, header, record, size })
     }
 
-    /// Which columns there are.
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
@@ -75,7 +73,7 @@ impl<R: Read> Sheet<R> {
     /// The next row that is not blank, with its line: good enough to be looked at, or bad already.
     ///
     /// # Errors
-    /// When cannot read the file any further.
+    /// When the file cannot be read any further.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<(u64, Result<Row<'_>, String>)>> {
         loop {
             let start = self.reader.position().byte();

@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
-/// Bytes that travel together.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that may wait for the database.
 const PIECES_WAITING: usize = 4;
@@ -56,7 +55,7 @@ pub(super) async fn stage<S: Staged>(
     Ok(count.staged)
 }
 
-/// Ends early when nobody takes the pieces any more.
+/// Ends early when the receiver is gone.
 fn read<S: Staged>(
     mut sheet: Sheet,
     parse: fn(&Row<'_>) -> Result<S, String>,

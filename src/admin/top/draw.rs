@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: Option<&View>, colours: bool) {
     }
 }
 
-/// Red is for what calls for somebody alone; who wants no colours sees it reversed.
+/// Red needs attention; without colours it is reversed.
 fn style(tone: Tone, colours: bool) -> Style {
     match tone {
         Tone::Plain => Style::new(),
@@ -127,7 +127,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
     }
 
     #[test]
-    fn what_does_not_fit_is_counted_and_what_calls_for_somebody_stays() {
+    fn what_does_not_fit_is_counted_and_what_needs_attention_stays() {
         let (_, screen) = drawn(Some(&view(64, &[])), 80, 24, true);
         holds(&screen, &["… 5", " more", "1 paused", "WATCHED", "REFUSALS", "HEALTH"]);
     }
@@ -149,7 +149,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
     }
 
     #[test]
-    fn red_is_what_calls_for_somebody_and_nothing_else() {
+    fn red_is_what_needs_attention_and_nothing_else() {
         let red = |buffer: &Buffer| buffer.content.iter().filter(|c| c.fg == Color::Red).count();
         assert_eq!(red(&drawn(Some(&view(0, &[])), 80, 24, true).0), 0);
         let view = view(0, &[("h:1", "away: gone")]);

@@ -16,7 +16,6 @@ use std::time::Duration;
 /// A page has some 100 KiB, with a hundred watched goods and 64 lanes.
 const PAGE_MAX: usize = 8 * 1024 * 1024;
 
-/// An address of metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     name: String,

@@ -1,16 +1,15 @@
-//! What may call for somebody.
+//! What may need attention.
 
 use super::sample::Sample;
 use serde::Serialize;
 
-/// Totals since the processes began; what nobody tells is none.
+/// Totals since the processes began; none where no process reports one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Health {
     /// Of a job that a worker has in hand.
     pub(super) oldest_job_seconds: Option<f64>,
     /// Of publishers and of lanes.
     pub(super) reconnects: Option<f64>,
-    /// Dead letters.
     pub(super) dead: Option<f64>,
     /// Checks of the last audit that did not hold; none without an audit.
     pub(super) audit_broken: Option<f64>,

@@ -66,7 +66,7 @@ pub struct Settings {
     pub amqp_url: Option<SecretString>,
     /// Between two looks.
     pub every: Duration,
-    /// Until somebody quits, on a terminal, or one snapshot.
+    /// A screen until the user quits; else one snapshot.
     pub live: bool,
     /// Whether there may be colours.
     pub colours: bool,

@@ -124,7 +124,6 @@ fn lane(lane: &super::lanes::Lane) -> Row {
     row([lane.lane.clone(), lane.consuming.to_string(), busy, state], lane.alarm())
 }
 
-/// The last ones.
 pub(super) fn refusals(view: &View) -> Section {
     let refusal = |refusal: &super::refusals::Refusal| {
         let at = wire::rfc3339(refusal.at);
@@ -159,7 +158,7 @@ pub(super) fn health(view: &View) -> Vec<String> {
     ]
 }
 
-/// What somebody has to do something about, a line each.
+/// What needs attention, a line each.
 pub(super) fn troubles(view: &View) -> Vec<String> {
     let away = view.processes.iter().filter_map(|process| {
         Some(format!("{} is down: {}", process.address, process.away.as_ref()?))

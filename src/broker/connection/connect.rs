@@ -2,7 +2,7 @@
 
 use crate::broker::connection::deadline::{BROKER_TIMEOUT, in_time};
 use crate::broker::connection::preflight::preflight;
-use crate::broker::connection::uri::{read, with_heartbeat};
+use crate::broker::connection::uri::{read, with_defaults};
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::gauges::{Gauges, pooled};
@@ -37,7 +37,7 @@ pub fn pool(url: &SecretString, name: &'static str, size: usize) -> Result<Pool>
         recycle: Some(BROKER_TIMEOUT),
     };
     read(url)?;
-    let url = Some(with_heartbeat(url.expose_secret()));
+    let url = Some(with_defaults(url.expose_secret()));
     let config = deadpool_lapin::Config { url, pool: Some(pool) };
     config
         .create_pool(move || properties(name), Runtime::Tokio1)

@@ -7,7 +7,7 @@ use crate::broker::consume::settler::Settler;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::lanes::{self, Source};
-use crate::broker::topology::{self, passive::is_queue};
+use crate::broker::topology::{self, passive, passive::QueueState};
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
@@ -42,7 +42,8 @@ impl Consumer {
             }
             (Source::Common, None) => {}
             (Source::Lane(number), _) => {
-                if !is_queue(&connection, &lanes::name(number)).await? {
+                let lane = passive::queue(&connection, &lanes::name(number)).await?;
+                if lane == QueueState::Missing {
                     close(connection).await;
                     return Err(BrokerError::NoLane(number));
                 }
@@ -137,12 +138,6 @@ impl Consumer {
     /// When a consumer has failed or ended.
     pub async fn next(&mut self) -> Result<Received> {
         poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// What has arrived and was not taken, also when the consumer has failed.
-    pub fn rest(&mut self) -> Vec<Received> {
-        let arrived = self.deliveries.buffered().into_iter().flatten();
-        arrived.map(|delivery| self.settler.receive(delivery)).collect()
     }
 
     /// Asks the broker for no more; what has arrived can still be taken and settled.

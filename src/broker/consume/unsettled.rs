@@ -100,6 +100,10 @@ mod tests {
         assert_eq!(unsettled.settle(&[1]), acks(Some((1, 1)), &[]));
         assert_eq!(unsettled.settle(&[1, 2]), acks(None, &[]));
         assert_eq!(unsettled.settle(&[]), acks(None, &[]));
+        // Had 2 counted as settled, one frame for 3 would acknowledge it along.
+        unsettled.add(2, 2);
+        unsettled.add(3, 3);
+        assert_eq!(unsettled.settle(&[3]), acks(None, &[3]));
     }
 
     #[test]

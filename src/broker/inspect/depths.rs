@@ -2,17 +2,17 @@
 
 use crate::broker::connection::{close, connect};
 use crate::broker::error::Result;
-use crate::broker::inspect::probe;
 use crate::broker::topology::lanes::{self, Source};
+use crate::broker::topology::passive::{self, QueueState};
 use crate::broker::topology::{DEAD, REQUESTS, UNROUTED};
 use lapin::Connection;
 use secrecy::SecretString;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often the lanes are counted again. Each count asks for a lane that does not exist, which costs a
-/// line in the broker's log.
-const COUNT_EVERY: Duration = Duration::from_secs(600);
+/// How often the queues are looked for again. To count the lanes, one is asked for that does not exist,
+/// and queues that are hidden from this user are asked for once: each costs a line in the broker's log.
+const FIND_EVERY: Duration = Duration::from_secs(600);
 
 /// One queue at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Depth {
 pub(crate) struct Depths {
     connection: Connection,
     queues: Vec<String>,
-    counted_at: Option<Instant>,
+    found_at: Option<Instant>,
 }
 
 impl Depths {
@@ -37,22 +37,27 @@ impl Depths {
     /// When the broker is away.
     pub(crate) async fn open(url: &SecretString, name: &str) -> Result<Self> {
         let connection = connect(url, name).await?;
-        Ok(Self { connection, queues: Vec::new(), counted_at: None })
+        Ok(Self { connection, queues: Vec::new(), found_at: None })
     }
 
-    /// Reads them once.
+    /// Reads those that are not hidden from this user.
     ///
     /// # Errors
     /// When the broker is away: then open anew.
     pub(crate) async fn read(&mut self) -> Result<Vec<Depth>> {
-        if self.counted_at.is_none_or(|at| at.elapsed() > COUNT_EVERY) {
-            self.queues = names(lanes::count(&self.connection).await?);
-            self.counted_at = Some(Instant::now());
+        if self.found_at.is_none_or(|at| at.elapsed() > FIND_EVERY) {
+            self.queues = names(lanes::count(&self.connection).await?.unwrap_or(0));
+            self.found_at = Some(Instant::now());
         }
         let mut depths = Vec::with_capacity(self.queues.len());
-        for queue in &self.queues {
-            let counts = probe::depth(&self.connection, queue).await?;
-            depths.push(Depth { queue: queue.clone(), counts });
+        for queue in std::mem::take(&mut self.queues) {
+            let counts = match passive::queue(&self.connection, &queue).await? {
+                QueueState::Present { messages, consumers } => Some((messages, consumers)),
+                QueueState::Missing => None,
+                QueueState::Hidden => continue,
+            };
+            self.queues.push(queue.clone());
+            depths.push(Depth { queue, counts });
         }
         Ok(depths)
     }

@@ -8,7 +8,7 @@ pub(crate) use crate::broker::topology::passive::ProbeResult;
 
 use crate::broker::error::Result;
 use crate::broker::short_string::short_string;
-use crate::broker::topology::passive::{is_exchange, is_queue, probe};
+use crate::broker::topology::passive::{self, Existence, QueueState, probe};
 use crate::broker::topology::{self, EXCHANGES, Exchange, Queue};
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
@@ -20,44 +20,48 @@ use std::time::Duration;
 /// How often to check whether the broker has blocked a connection.
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 
-/// Whether this exchange exists as wanted.
+/// Whether this exchange exists as wanted. It is declared only when it exists, so never created.
 ///
 /// # Errors
 /// When the broker is away.
 pub(crate) async fn exchange(connection: &Connection, wanted: &Exchange) -> Result<ProbeResult> {
-    if !is_exchange(connection, wanted.name).await? {
-        return Ok(ProbeResult::Missing);
+    match passive::exchange(connection, wanted.name).await? {
+        Existence::Missing => Ok(ProbeResult::Missing),
+        Existence::Hidden => Ok(ProbeResult::Forbidden),
+        Existence::Present => {
+            probe(connection, async move |channel| {
+                topology::declare_exchange(&channel, wanted).await
+            })
+            .await
+        }
     }
-    probe(connection, async move |channel| topology::declare_exchange(&channel, wanted).await).await
 }
 
-/// Whether this queue exists as wanted.
+/// Whether this queue exists as wanted. It is declared only when it exists, so never created.
 ///
 /// # Errors
 /// When the broker is away.
 pub(crate) async fn queue(connection: &Connection, wanted: &Queue) -> Result<ProbeResult> {
-    if !is_queue(connection, &wanted.name).await? {
-        return Ok(ProbeResult::Missing);
+    match passive::queue(connection, &wanted.name).await? {
+        QueueState::Missing => Ok(ProbeResult::Missing),
+        QueueState::Hidden => Ok(ProbeResult::Forbidden),
+        QueueState::Present { .. } => {
+            probe(connection, async move |channel| topology::declare_queue(&channel, wanted).await)
+                .await
+        }
     }
-    probe(connection, async move |channel| topology::declare_queue(&channel, wanted).await).await
 }
 
-/// A queue's ready messages and its consumers; none when there is no such queue.
+/// A queue's ready messages and its consumers; none when there is no such queue, or this user has no
+/// right on it.
 ///
 /// # Errors
 /// When the broker is away.
 pub(crate) async fn depth(connection: &Connection, queue: &str) -> Result<Option<(u32, u32)>> {
-    let mut counts = None;
-    let declared_counts = &mut counts;
-    probe(connection, async move |channel: Channel| {
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared =
-            channel.queue_declare(short_string(queue), passive, FieldTable::default()).await?;
-        *declared_counts = Some((declared.message_count(), declared.consumer_count()));
-        Ok(())
+    Ok(match passive::queue(connection, queue).await? {
+        QueueState::Present { messages, consumers } => Some((messages, consumers)),
+        QueueState::Missing | QueueState::Hidden => None,
     })
-    .await?;
-    Ok(counts)
 }
 
 /// A right, which the broker gives by name, whether or not anything of that name exists.

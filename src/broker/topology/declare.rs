@@ -3,8 +3,8 @@
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::topology::declaration::{bind, ensure_exchange, ensure_queue};
 use crate::broker::topology::definitions::{EXCHANGES, REQUESTS, UNROUTED, queues};
-use crate::broker::topology::lanes;
-use crate::broker::topology::passive::{is_exchange, is_queue};
+use crate::broker::topology::lanes::{self, LANES};
+use crate::broker::topology::passive::{self, Existence, QueueState};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::{Connection, ErrorKind};
 
@@ -22,10 +22,14 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
             declared => declared?,
         }
     }
-    let are_lanes = lanes::are_there(connection).await?;
+    // Bound beside lanes, the queue would get each request a second time.
+    let are_lanes = match lanes::exist(connection).await? {
+        Existence::Present => true,
+        Existence::Missing => false,
+        Existence::Hidden => return Err(BrokerError::Hidden(LANES.to_owned())),
+    };
     for queue in &queues(queue_bytes_max) {
         ensure_queue(connection, queue).await?;
-        // Bound beside lanes, it would get each request a second time.
         if !(are_lanes && queue.name == REQUESTS) {
             bind(connection, queue).await?;
         }
@@ -33,9 +37,12 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
     Ok(())
 }
 
+/// What is hidden may exist: publishing tells.
 async fn check_requests(connection: &Connection) -> Result<()> {
     for name in [REQUESTS, UNROUTED] {
-        if !is_exchange(connection, name).await? || !is_queue(connection, name).await? {
+        if passive::exchange(connection, name).await? == Existence::Missing
+            || passive::queue(connection, name).await? == QueueState::Missing
+        {
             return Err(BrokerError::Absent(name));
         }
     }

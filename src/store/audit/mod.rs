@@ -1,5 +1,5 @@
-//! The proof that the books balance: every promise that stored rows can break, as a query that finds
-//! the rows which break it. All of them look at one snapshot.
+//! The proof that the ledger adds up: every promise that stored rows can break, as a query for the rows
+//! that break it. All queries read one snapshot.
 
 mod check;
 mod coupons;
@@ -20,9 +20,7 @@ pub const EXAMPLES_MAX: usize = 20;
 pub struct Finding {
     /// The promise of the README that it belongs to.
     pub promise: &'static str,
-    /// What should hold.
     pub check: &'static str,
-    /// Whether it does.
     pub ok: bool,
     /// How many rows contradict it.
     pub broken: i64,
@@ -30,39 +28,27 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
-/// How much was audited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Client sites.
     pub clients: i64,
-    /// Goods, pools among them.
     pub goods: i64,
-    /// Jobs decided.
     pub ledger_rows: i64,
-    /// Units granted.
     pub granted: i64,
-    /// Codes imported.
     pub codes: i64,
     /// Codes that have a holder.
     pub codes_issued: i64,
-    /// Codes verified.
     pub codes_used: i64,
-    /// Players known.
     pub players: i64,
 }
 
-/// The whole audit.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Whether everything holds.
     pub ok: bool,
-    /// Check by check.
     pub checks: Vec<Finding>,
-    /// How much was audited.
     pub totals: Totals,
 }
 
-/// Audits the books in one snapshot, without holding up anyone who writes meanwhile.
+/// Audits the database in one snapshot, without blocking writers.
 ///
 /// # Errors
 /// When the database is away; a broken promise is no error but a [`Finding`].

@@ -23,7 +23,6 @@ pub(super) struct Wanted {
     pub(super) others: Players,
     /// Jobs, by client and key.
     pub(super) jobs: (Vec<String>, Vec<Uuid>),
-    /// Clients.
     pub(super) clients: Vec<String>,
 }
 

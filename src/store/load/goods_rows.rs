@@ -64,12 +64,10 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// By the first job.
     pub(super) fn new(accepted_at: OffsetDateTime, units: i64) -> Self {
         Self { earliest: accepted_at, latest: accepted_at, units }
     }
 
-    /// And by another.
     pub(super) fn add(&mut self, accepted_at: OffsetDateTime, units: i64) {
         self.earliest = self.earliest.min(accepted_at);
         self.latest = self.latest.max(accepted_at);

@@ -1,4 +1,4 @@
-//! The ledger rows, as columns: inbox, books and stored answer in one.
+//! The ledger rows, as columns: inbox, account and stored result in one.
 
 use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, Outcome};
@@ -9,16 +9,13 @@ use uuid::Uuid;
 /// One decision to be stored, with its answer.
 #[derive(derive_more::Debug)]
 pub struct Entry<'a> {
-    /// The job.
     pub job: &'a Job,
-    /// Its decision.
     pub outcome: &'a Outcome,
-    /// Its answer.
     #[debug("***")]
     pub body: &'a str,
 }
 
-/// Sorted by key: two batches that hold twins in different orders would wait for each other.
+/// Sorted by key: two batches that hold the same jobs in different orders would wait for each other.
 pub(super) struct LedgerRows {
     pub(super) clients: Vec<String>,
     pub(super) keys: Vec<Uuid>,

@@ -23,7 +23,7 @@ use write::BatchWrite;
 /// Writes a decided batch. The caller commits.
 ///
 /// # Errors
-/// [`super::StoreError::Twin`] when another worker stored one of these jobs meanwhile: roll back, do the
+/// [`super::StoreError::Duplicate`] when another worker stored one of these jobs meanwhile: roll back, do the
 /// batch again. Any other: roll back as well.
 pub async fn persist(
     db: &mut PgConnection,

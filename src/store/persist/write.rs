@@ -91,7 +91,7 @@ impl BatchWrite {
         .fetch_one(db)
         .await?;
         if changed.stored as usize != rows.keys.len() {
-            return Err(StoreError::Twin);
+            return Err(StoreError::Duplicate);
         }
         all_changed("goods", granted.goods.len(), changed.goods as u64)?;
         all_changed("balance", spent.amounts.len(), changed.balances as u64)

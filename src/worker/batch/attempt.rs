@@ -5,7 +5,7 @@ use crate::domain::job::Job;
 use crate::failpoint::{self, Point};
 use crate::store::persist::Entry;
 use crate::store::{self, StoreError};
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use crate::worker::batch::decided::{Decided, pair};
 use crate::worker::batch::job_result::JobResult;
 use crate::worker::batch::metrics::{StepTimer, count_decided, count_duplicates};
@@ -22,7 +22,7 @@ use std::time::Instant;
 pub async fn attempt(
     context: Arc<Context>,
     jobs: Arc<[Job]>,
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut db = context.store.acquire().await?;
     let results = store::in_time(in_transaction(&mut db, &context, &jobs, batch)).await;
@@ -36,7 +36,7 @@ async fn in_transaction(
     db: &mut PgConnection,
     context: &Context,
     jobs: &[Job],
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut steps = StepTimer::begin(&context.traces, batch);
     let mut db = db.begin().await?;

@@ -18,7 +18,7 @@ pub(super) enum Added {
     /// Taken, and the batch takes no more.
     Full,
     /// Left to the next batch.
-    Refused(Delivery),
+    Refused(Box<Delivery>),
 }
 
 impl BatchBuilder {
@@ -35,7 +35,7 @@ impl BatchBuilder {
         let goes_alone = delivery.policy().goes_alone;
         self.units += delivery.units();
         if !self.is_empty() && (goes_alone || self.units > UNITS_MAX) {
-            return Added::Refused(delivery);
+            return Added::Refused(Box::new(delivery));
         }
         self.deliveries.push(delivery);
         if goes_alone || self.deliveries.len() >= self.jobs_max {

@@ -31,10 +31,10 @@ pub(super) fn pair(jobs: &[Job], verdicts: Vec<Verdict>, now: OffsetDateTime) ->
             Verdict::Replay(Earlier::InBatch(at)) => Arc::clone(&first(at).body),
             Verdict::Replay(Earlier::Stored(stored)) => stored.body.as_str().into(),
             Verdict::KeyConflict(Earlier::InBatch(at)) => {
-                answer::reused(job, first(at).job.accepted_at, now).into()
+                answer::key_conflict(job, first(at).job.accepted_at, now).into()
             }
             Verdict::KeyConflict(Earlier::Stored(stored)) => {
-                answer::reused(job, stored.accepted_at, stored.decided_at).into()
+                answer::key_conflict(job, stored.accepted_at, stored.decided_at).into()
             }
         };
         decided.push(Decided { job, verdict, body });
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_key_conflict_reads_the_same_however_often_it_is_made() {
-        let (first, other) = (job("mug", "ann"), job("mug", "bob"));
+        let (first, mut other) = (job("mug", "ann"), job("mug", "bob"));
+        other.accepted_at += Duration::seconds(1);
         let (now, hour) = (OffsetDateTime::now_utc(), Duration::hours(1));
         let in_batch = [first.clone(), other.clone()];
         let conflict = Verdict::KeyConflict(Earlier::InBatch(0));

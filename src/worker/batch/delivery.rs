@@ -20,7 +20,7 @@ pub struct Delivery {
 pub enum Payload {
     /// A decision.
     Job(Job),
-    /// Delivered too often: only its result, if the ledger has one.
+    /// Over the broker's delivery limit: only its result, if the ledger has one.
     OverLimit(Job),
     /// Nothing that can be read: it goes to the dead queue.
     Malformed(Undecodable),
@@ -32,10 +32,8 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let policy = policy(received.delivery_count);
-        let is_over_limit = received.is_over_broker_limit || policy.is_over_limit;
         let payload = match decode(&received.body) {
-            Ok(job) if is_over_limit => Payload::OverLimit(job),
+            Ok(job) if received.is_over_broker_limit => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
@@ -53,15 +51,6 @@ impl Delivery {
     /// When its job was accepted, if that is to be decided.
     pub fn accepted_at(&self) -> Option<OffsetDateTime> {
         self.job().map(|job| job.accepted_at)
-    }
-
-    /// The same with a job that is to be decided after all.
-    pub fn not_over_limit(self) -> Self {
-        let payload = match self.payload {
-            Payload::OverLimit(job) => Payload::Job(job),
-            payload @ (Payload::Job(_) | Payload::Malformed(_)) => payload,
-        };
-        Self { payload, ..self }
     }
 
     /// What is done with it, by how often it was delivered before.
@@ -83,4 +72,36 @@ fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     std::panic::catch_unwind(|| request::decode(body)).unwrap_or_else(|_| {
         Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::batch::fixtures::{body, received};
+
+    fn read(delivery_count: i64, is_over_broker_limit: bool) -> Delivery {
+        let received = received(1, delivery_count, body("mug", "ann", 7));
+        Delivery::read(Received { is_over_broker_limit, ..received })
+    }
+
+    #[test]
+    fn a_job_is_over_the_limit_by_the_brokers_word_however_often_it_was_delivered() {
+        for (delivery_count, by_broker, is_over) in
+            [(0, false, false), (21, false, false), (0, true, true), (21, true, true)]
+        {
+            let delivery = read(delivery_count, by_broker);
+            assert_eq!(matches!(delivery.payload, Payload::OverLimit(_)), is_over);
+            assert_eq!(delivery.job().is_none(), is_over);
+            assert_eq!(delivery.accepted_at().is_none(), is_over);
+        }
+    }
+
+    #[test]
+    fn a_delivery_asks_for_its_units_or_for_one() {
+        assert_eq!(read(0, false).units(), 7);
+        assert_eq!(read(21, true).units(), 1, "a query of the ledger");
+        let malformed = Delivery::read(received(1, 21, b"{}".to_vec()));
+        assert!(matches!(malformed.payload, Payload::Malformed(_)));
+        assert_eq!((malformed.units(), malformed.job().is_none()), (1, true));
+    }
 }

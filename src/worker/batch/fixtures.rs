@@ -7,13 +7,13 @@ use crate::domain::request::{Redeem, Request, Target};
 use crate::store::lock_keys::LockKeys;
 use crate::store::{Result as StoreResult, StoreError};
 use crate::wire::request;
-use crate::worker::batch::delivery::Delivery;
+use crate::worker::batch::delivery::{Delivery, Payload};
 use crate::worker::batch::executor::{AttemptError, Executor};
 use crate::worker::batch::job_result::JobResult;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 pub(crate) fn body(goods: &str, player: &str, amount: i64) -> Vec<u8> {
@@ -35,8 +35,13 @@ pub(crate) fn received(tag: u64, delivery_count: i64, body: Vec<u8>) -> Received
     Received { tag, body, properties, delivery_count, is_over_broker_limit: false }
 }
 
+/// A delivery of a job that was accepted as many seconds after the others as its tag says.
 pub(crate) fn delivery(tag: u64, goods: &str, player: &str) -> Delivery {
-    Delivery::read(received(tag, 0, body(goods, player, 1)))
+    let mut delivery = Delivery::read(received(tag, 0, body(goods, player, 1)));
+    if let Payload::Job(job) = &mut delivery.payload {
+        job.accepted_at += Duration::from_secs(tag);
+    }
+    delivery
 }
 
 /// The goods that a job asks for.
@@ -57,6 +62,9 @@ pub(super) fn transient() -> StoreError {
     StoreError::NoSession
 }
 
+/// What changes in the rules.
+type Change = fn(&mut Script);
+
 /// A database by rules: it commits, unless one of these speaks against it.
 #[derive(Default)]
 pub(super) struct Script {
@@ -75,7 +83,7 @@ pub(super) struct Script {
     /// Looks at locks that are not answered.
     pub(super) unanswered: usize,
     /// How these rules change after so many attempts.
-    pub(super) then: Option<(usize, fn(&mut Script))>,
+    pub(super) then: Option<(usize, Change)>,
     /// The goods of each attempt.
     pub(super) attempts: Vec<Vec<String>>,
     /// All that the lane was told.

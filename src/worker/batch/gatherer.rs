@@ -20,14 +20,9 @@ pub(crate) struct Gatherer {
 }
 
 impl Gatherer {
-    /// With a bound on the jobs of a batch.
+    /// With a bound on the jobs of a batch, which has one at least.
     pub(crate) fn new(jobs_max: usize) -> Self {
-        Self {
-            jobs_max: jobs_max.max(1),
-            next: None,
-            deferred: DeferredRedeliveries::none(),
-            ended: None,
-        }
+        Self { jobs_max, next: None, deferred: DeferredRedeliveries::none(), ended: None }
     }
 
     /// Waits for the first delivery, then adds what else has arrived; deferred redeliveries come after all
@@ -57,7 +52,7 @@ impl Gatherer {
                     Added::Taken => {}
                     Added::Full => break,
                     Added::Refused(delivery) => {
-                        self.next = Some(delivery);
+                        self.next = Some(*delivery);
                         break;
                     }
                 },
@@ -103,14 +98,6 @@ impl Gatherer {
                 Poll::Pending => return Poll::Pending,
             }
         }
-    }
-
-    /// All that has arrived and is in no batch.
-    pub(crate) fn rest(&mut self, incoming: &mut impl Incoming) -> Vec<Delivery> {
-        let mut rest = self.deferred.take_all();
-        rest.extend(self.next.take());
-        rest.extend(incoming.rest().into_iter().map(Delivery::read));
-        rest
     }
 }
 

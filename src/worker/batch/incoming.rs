@@ -8,17 +8,10 @@ use std::task::{Context, Poll};
 pub(crate) trait Incoming {
     /// The next delivery that has arrived; pending while there is none. An error is its end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received>>;
-
-    /// All that has arrived and was not taken, after the end as well.
-    fn rest(&mut self) -> Vec<Received>;
 }
 
 impl Incoming for Consumer {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received>> {
         Consumer::poll_next(self, cx)
-    }
-
-    fn rest(&mut self) -> Vec<Received> {
-        Consumer::rest(self)
     }
 }

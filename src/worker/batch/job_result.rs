@@ -1,6 +1,6 @@
 //! The result of a job, as its caller is told.
 
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub struct JobResult {
     /// Whether something was granted or used up just now; a refusal changes nothing.
     pub is_effective: bool,
     /// Where it continues its job's trace, if that is sampled.
-    pub place: Option<Place>,
+    pub place: Option<SpanContext>,
 }
 
 impl JobResult {

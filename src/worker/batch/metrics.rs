@@ -3,7 +3,7 @@
 use crate::domain::job::Job;
 use crate::store::Fault;
 use crate::store::persist::Entry;
-use crate::traces::{Place, Traces};
+use crate::traces::{SpanContext, Traces};
 use crate::worker::batch::job_result::JobResult;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use time::OffsetDateTime;
 pub(super) struct StepTimer<'a> {
     begun: Instant,
     traces: &'a Traces,
-    batch: Option<Place>,
+    batch: Option<SpanContext>,
 }
 
 impl<'a> StepTimer<'a> {
-    pub(super) fn begin(traces: &'a Traces, batch: Option<Place>) -> Self {
+    pub(super) fn begin(traces: &'a Traces, batch: Option<SpanContext>) -> Self {
         Self { begun: Instant::now(), traces, batch }
     }
 
@@ -61,7 +61,7 @@ pub(super) fn count_duplicates(answer: &'static str, jobs: usize) {
 /// Counts a failed attempt, and says under which kind.
 pub(super) fn count_failure(fault: Fault) -> &'static str {
     let kind = match fault {
-        Fault::Again => "twin",
+        Fault::Retry => "twin",
         Fault::Transient => "transient",
         Fault::Stalled => "stalled",
         Fault::OfJob => "job",

@@ -13,6 +13,8 @@ pub(crate) enum Processed {
     Suspect(String),
     /// Another session holds what it locks.
     Parked(LockKeys),
+    /// It was not tried, for its process did not survive the attempts before.
+    OverLimit,
     /// The worker stops while the database is unavailable: another worker will decide it.
     Abandoned,
 }

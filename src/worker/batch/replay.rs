@@ -1,7 +1,7 @@
 //! The result that the ledger holds for a job.
 
 use crate::domain::job::Job;
-use crate::store::ledger::{self, Standing};
+use crate::store::ledger::{self, JobStatus};
 use crate::store::{self, StoreError};
 use crate::wire::answer;
 use crate::worker::batch::job_result::JobResult;
@@ -15,11 +15,11 @@ use crate::worker::context::Context;
 pub(crate) async fn find(context: &Context, job: &Job) -> Result<Option<JobResult>, StoreError> {
     let finding = ledger::find(&context.store, &job.client, job.key);
     Ok(match store::in_time(finding).await? {
-        Standing::Decided(stored) => {
-            let body = answer::again(job, &stored).into();
+        JobStatus::Decided(stored) => {
+            let body = answer::replay(job, &stored).into();
             count_duplicates("stored", 1);
             Some(JobResult { body, decided_at: None, is_effective: false, place: None })
         }
-        Standing::Dead | Standing::Unseen => None,
+        JobStatus::Dead | JobStatus::Unseen => None,
     })
 }

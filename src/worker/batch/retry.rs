@@ -32,7 +32,7 @@ enum Next {
 
 fn next(fault: Fault) -> Next {
     match fault {
-        Fault::Again => Next::Retry,
+        Fault::Retry => Next::Retry,
         Fault::Transient | Fault::OfDeployment => Next::RetryAfterPause,
         Fault::OfJob => Next::FindJob,
         Fault::Stalled => Next::FindLocks,

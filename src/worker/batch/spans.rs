@@ -5,7 +5,7 @@ use crate::broker::topology::lanes::Source;
 use crate::broker::{message_spans, trace_headers};
 use crate::domain::job::Job;
 use crate::traces::batches::{Batch, Deciding};
-use crate::traces::{Place, Traces};
+use crate::traces::{SpanContext, Traces};
 use crate::wire::answer;
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::outcome::Processed;
@@ -40,8 +40,8 @@ impl Spans {
     }
 
     /// The parent of the batch's steps.
-    pub(super) fn place(&self) -> Option<Place> {
-        self.batch.place()
+    pub(super) fn place(&self) -> Option<SpanContext> {
+        self.batch.context()
     }
 
     /// An attempt at the batch, or at a part of it, has failed.
@@ -60,6 +60,7 @@ impl Spans {
                 Processed::Poison(_) => job.undecided("poison", true),
                 Processed::Suspect(_) => job.undecided("suspect", true),
                 Processed::Parked(_) => job.undecided("held", false),
+                Processed::OverLimit => job.undecided("over_limit", true),
                 Processed::Abandoned => job.undecided("stopping", false),
             }
         }

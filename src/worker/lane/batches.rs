@@ -3,11 +3,10 @@
 use crate::broker::Result;
 use crate::worker::batch::delivery::{Delivery, Payload};
 use crate::worker::batch::outcome::Processed;
-use crate::worker::batch::process;
 use crate::worker::lane::state::Lane;
 use crate::worker::metrics::lane::{record_blocked, record_busy, record_parked};
 use crate::worker::publish::pending_result::PendingResult;
-use crate::worker::redelivery::dead_letterer::OverLimitOutcome;
+use crate::worker::redelivery::attempts;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,16 +22,15 @@ impl Lane {
             .in_flight_age
             .set(batch.iter().filter_map(Delivery::accepted_at).chain(waiting));
         if !self.unblocked(stop).await {
-            self.untried.extend(batch);
             return Ok(());
         }
         let mut results = Vec::with_capacity(batch.len());
         let deliveries = self.admit(batch, &mut results).await;
         record_busy(&self.context, true);
         let has_proof = self.suspects.has_proof();
-        let outcomes = process::process(&self.context, &deliveries, has_proof, stop).await;
+        let outcomes = attempts::process(&self.context, deliveries, has_proof, stop).await;
         record_busy(&self.context, false);
-        self.hand_on(deliveries.into_iter().zip(outcomes).collect(), results).await;
+        self.hand_on(outcomes, results).await;
         Ok(())
     }
 
@@ -50,9 +48,8 @@ impl Lane {
             match &delivery.payload {
                 Payload::Job(_) => deliveries.push(delivery),
                 Payload::OverLimit(_) => {
-                    match self.dead_letterer.over_limit_outcome(delivery).await {
-                        Ok(OverLimitOutcome::Settled(result)) => results.extend(result),
-                        Ok(OverLimitOutcome::NotYet(delivery)) => deliveries.push(delivery),
+                    match self.dead_letterer.answer_or_dead_letter(delivery).await {
+                        Ok(result) => results.extend(result),
                         Err(delivery) => self.suspects.retry_later(delivery),
                     }
                 }
@@ -94,6 +91,12 @@ impl Lane {
                 Processed::Suspect(error) => {
                     tracing::error!(%error, "job failed alone; retrying before it is dead-lettered");
                     self.suspects.add_failed(delivery);
+                }
+                Processed::OverLimit => {
+                    match self.dead_letterer.answer_or_dead_letter(delivery).await {
+                        Ok(result) => results.extend(result),
+                        Err(delivery) => self.suspects.retry_later(delivery),
+                    }
                 }
                 Processed::Parked(keys) => self.parked.park(delivery, keys),
                 Processed::Abandoned => {}

@@ -105,7 +105,6 @@ impl Lane {
         };
         match batch.first().map(|delivery| delivery.received.delivery_count) {
             Some(delivery_count) if policy(delivery_count).is_consumed_singly => {
-                self.untried.extend(batch);
                 Err(BrokerError::SentOften(delivery_count))
             }
             _ => self.process(batch, stop).await,

@@ -1,8 +1,7 @@
-//! A session ends: what it has decided is published, and what it has not tried is recorded.
+//! A session ends: what it has decided is published, and what it has not tried is left to others.
 
 use crate::broker::{BrokerError, Result};
 use crate::worker::lane::state::Lane;
-use crate::worker::redelivery::unprocessed;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -32,18 +31,8 @@ impl Lane {
     }
 
     /// Lets the publisher finish, and ends the session.
-    pub(super) async fn finish(
-        mut self,
-        taken: Result<()>,
-        stop: &CancellationToken,
-    ) -> Result<()> {
+    pub(super) async fn finish(self, taken: Result<()>) -> Result<()> {
         let published = self.publishing.finish(DRAIN_MAX).await;
-        // Before they can be delivered to another session, where the connection still stands.
-        let mut unprocessed = self.gatherer.rest(&mut self.consumer);
-        unprocessed.extend(self.untried);
-        unprocessed.extend(self.suspects.into_over_limit());
-        unprocessed.extend(self.parked.into_deliveries());
-        unprocessed::record(&self.context, &unprocessed, stop).await;
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;
         taken.and(published)

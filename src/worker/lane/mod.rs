@@ -4,7 +4,7 @@
 //! - `begin` opens a session's consumer, carefully where redeliveries come first;
 //! - `take` gathers batches, and retries what is parked or suspected;
 //! - `batches` decides a batch, and hands each job on to where its outcome leads it;
-//! - `end` drains a session, and records what it has not tried.
+//! - `end` drains a session, and leaves what it has not tried to others.
 //!
 //! They share the `state` of a session. `restarts`, `start` and `prefetch` are the rules by which it
 //! begins, without a server in them.

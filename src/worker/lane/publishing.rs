@@ -26,7 +26,7 @@ impl Publishing {
     pub(super) fn start(publisher: ResultPublisher) -> Self {
         let (results, receiver) = mpsc::channel(1);
         let window_done = Arc::new(Notify::new());
-        let blocked = publisher.pressure();
+        let blocked = publisher.blocked_status();
         let task = tokio::spawn(publisher.publish(receiver, Arc::clone(&window_done)));
         Self { results, window_done, blocked, task }
     }

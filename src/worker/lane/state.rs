@@ -2,7 +2,6 @@
 
 use crate::broker::Result;
 use crate::broker::consume::consumer::Consumer;
-use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::gatherer::Gatherer;
 use crate::worker::context::Context;
 use crate::worker::lane::prefetch::Prefetch;
@@ -28,8 +27,6 @@ pub(super) struct Lane {
     pub(super) suspects: PoisonSuspects,
     pub(super) dead_letterer: DeadLetterer,
     pub(super) publishing: Publishing,
-    /// Taken, and not tried because the session is to end.
-    pub(super) untried: Vec<Delivery>,
 }
 
 impl Lane {
@@ -55,7 +52,6 @@ impl Lane {
             suspects: PoisonSuspects::none(),
             dead_letterer: DeadLetterer::new(Arc::clone(context)),
             publishing: Publishing::start(publisher),
-            untried: Vec::new(),
         })
     }
 

@@ -39,5 +39,5 @@ pub(crate) async fn supervise(context: Arc<Context>, stop: CancellationToken) {
 async fn session(context: &Arc<Context>, start: Start, stop: &CancellationToken) -> Result<()> {
     let mut lane = Lane::open(context, start).await?;
     let taken = lane.take(start, stop).await;
-    lane.finish(taken, stop).await
+    lane.finish(taken).await
 }

@@ -125,11 +125,6 @@ impl LockWaitQueue {
         }
         done
     }
-
-    /// The jobs that are not being tried.
-    pub(super) fn into_waiting(self) -> impl Iterator<Item = Delivery> {
-        self.groups.into_iter().flat_map(WaitGroup::into_waiting)
-    }
 }
 
 #[cfg(test)]

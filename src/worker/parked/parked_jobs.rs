@@ -5,9 +5,9 @@ use crate::store;
 use crate::store::lock_keys::{self, LockKeys};
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::outcome::Processed;
-use crate::worker::batch::process::process;
 use crate::worker::context::Context;
 use crate::worker::parked::lock_wait_queue::{Action, LockWaitQueue, Try};
+use crate::worker::redelivery::attempts;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::task::{JoinError, JoinSet};
@@ -80,11 +80,6 @@ impl ParkedJobs {
             }
         }
     }
-
-    /// Those that are not being tried: they were not decided because of what others hold.
-    pub(crate) fn into_deliveries(self) -> impl Iterator<Item = Delivery> {
-        self.queue.into_waiting()
-    }
 }
 
 async fn try_again(
@@ -94,11 +89,12 @@ async fn try_again(
 ) -> (u64, Vec<(Delivery, Processed)>) {
     let Try { group, keys, deliveries } = parked;
     let outcomes = if is_still_locked(&context, &keys, &deliveries).await {
-        deliveries.iter().map(|_| Processed::Parked(keys.clone())).collect()
+        let parked = |delivery| (delivery, Processed::Parked(keys.clone()));
+        deliveries.into_iter().map(parked).collect()
     } else {
-        process(&context, &deliveries, false, &stop).await
+        attempts::process(&context, deliveries, false, &stop).await
     };
-    (group, deliveries.into_iter().zip(outcomes).collect())
+    (group, outcomes)
 }
 
 /// Goods are locked before balances, so waiting in the database for a player would hold up all jobs for

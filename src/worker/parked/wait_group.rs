@@ -76,8 +76,4 @@ impl WaitGroup {
         self.oldest = still_locked.front().and_then(Delivery::accepted_at);
         self.waiting = still_locked;
     }
-
-    pub(super) fn into_waiting(self) -> impl Iterator<Item = Delivery> {
-        self.waiting.into_iter()
-    }
 }

@@ -10,17 +10,8 @@ use crate::worker::batch::replay;
 use crate::worker::context::Context;
 use crate::worker::publish::pending_result::PendingResult;
 use crate::worker::redelivery::dead_letter_rate::{Allowance, DeadLetterRate, POISON_MAX};
-use crate::worker::redelivery::unprocessed;
 use std::sync::Arc;
 use tokio::time::Instant;
-
-/// What becomes of a job over the delivery limit.
-pub(crate) enum OverLimitOutcome {
-    /// It is answered from the ledger, or dead-lettered.
-    Settled(Option<PendingResult>),
-    /// Most of its deliveries ended before it was tried: it still may be.
-    NotYet(Delivery),
-}
 
 /// Dead-letters, as long as the database records it.
 pub(crate) struct DeadLetterer {
@@ -40,35 +31,24 @@ impl DeadLetterer {
         self.can_record = true;
     }
 
-    /// Answers a job over the delivery limit if it was decided after all, and dead-letters it if it was
-    /// tried as often as it was delivered.
+    /// Answers a job over the limit if it was decided after all; else dead-letters it.
     ///
     /// # Errors
-    /// Gives it back while the database can't be asked.
-    pub(crate) async fn over_limit_outcome(
+    /// Gives it back while the database can't be asked, or can't record it.
+    pub(crate) async fn answer_or_dead_letter(
         &mut self,
         delivery: Delivery,
-    ) -> Result<OverLimitOutcome, Delivery> {
-        let Payload::OverLimit(job) = &delivery.payload else {
-            return Ok(OverLimitOutcome::NotYet(delivery));
+    ) -> Result<Option<PendingResult>, Delivery> {
+        let (Payload::Job(job) | Payload::OverLimit(job)) = &delivery.payload else {
+            return Err(delivery);
         };
-        let is_over_limit = match replay::find(&self.context, job).await {
-            Ok(Some(answer)) => {
-                let result = PendingResult::of(&delivery, &self.context.traces, &answer);
-                return Ok(OverLimitOutcome::Settled(result));
-            }
-            Ok(None) => unprocessed::is_over_limit(&self.context, &delivery.received, job).await,
-            Err(error) => Err(error),
-        };
-        match is_over_limit {
-            Ok(true) => {
+        match replay::find(&self.context, job).await {
+            Ok(Some(result)) => Ok(PendingResult::of(&delivery, &self.context.traces, &result)),
+            Ok(None) => {
                 let delivery_count = delivery.received.delivery_count;
                 let reason = format!("delivered {delivery_count} times without a decision");
-                self.dead_letter(delivery, "attempts", &reason)
-                    .await
-                    .map(|dead| OverLimitOutcome::Settled(Some(dead)))
+                self.dead_letter(delivery, "attempts", &reason).await.map(Some)
             }
-            Ok(false) => Ok(OverLimitOutcome::NotYet(delivery.not_over_limit())),
             Err(error) => {
                 tracing::warn!(%error, "could not look up a job over the delivery limit; retrying");
                 Err(delivery)
@@ -118,11 +98,11 @@ impl DeadLetterer {
         }
         metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
         tracing::warn!(kind, reason, "dead-lettering a message");
-        let mut letter = outbound::dead(&delivery.received, known.as_ref(), reason);
-        let sending =
-            message_spans::dead_letter(&self.context.traces, &delivery.received, &mut letter, kind);
+        let mut messages = outbound::dead(&delivery.received, known.as_ref(), reason);
+        let traces = &self.context.traces;
+        let sending = message_spans::dead_letter(traces, &delivery.received, &mut messages, kind);
         let tag = delivery.received.tag;
-        Ok(PendingResult { tag, letter, decided_at: None, is_dead: true, sending })
+        Ok(PendingResult { tag, messages, decided_at: None, is_dead: true, sending })
     }
 
     async fn record(&mut self, known: &Known, reason: &str) -> bool {

@@ -77,10 +77,6 @@ impl DeferredRedeliveries {
         let next = (0..self.deliveries.len()).min_by_key(|at| order(&self.deliveries[*at]))?;
         Some(self.deliveries.swap_remove(next))
     }
-
-    pub(crate) fn take_all(&mut self) -> Vec<Delivery> {
-        std::mem::take(&mut self.deliveries)
-    }
 }
 
 #[cfg(test)]
@@ -114,8 +110,8 @@ mod tests {
         assert!(deferred.admit(delivered(1, 0)).is_some());
         assert!(deferred.admit(delivered(2, 1)).is_some());
         assert!(deferred.admit(delivered(3, 2)).is_none());
-        assert_eq!(tags(deferred.take_all()), [3]);
-        assert!(deferred.take_all().is_empty());
+        assert_eq!(tags(deferred.take()), [3]);
+        assert!(deferred.take().is_none());
     }
 
     #[tokio::test(start_paused = true)]

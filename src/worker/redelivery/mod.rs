@@ -1,10 +1,10 @@
 //! Redelivery: what becomes of messages that were delivered before. [`policy`] has all the numbers.
 
+pub(crate) mod attempts;
 pub(crate) mod dead_letterer;
 pub(crate) mod deferred;
 pub(crate) mod poison_suspects;
 pub(crate) mod policy;
-pub(crate) mod unprocessed;
 
 mod dead_letter_rate;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! dead-lettered yet. They are retried once a second, a few at a time, so that they hold nobody up, and
 //! all together once they come through.
 
-use crate::worker::batch::delivery::{Delivery, Payload};
+use crate::worker::batch::delivery::Delivery;
 use std::collections::VecDeque;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -73,13 +73,6 @@ impl PoisonSuspects {
         self.at_once = self.at_once.saturating_mul(4);
         self.deliveries.drain(..count).collect()
     }
-
-    /// Those over the delivery limit, which could not be looked up yet and so were not tried.
-    pub(crate) fn into_over_limit(self) -> impl Iterator<Item = Delivery> {
-        self.deliveries
-            .into_iter()
-            .filter(|delivery| matches!(delivery.payload, Payload::OverLimit(_)))
-    }
 }
 
 #[cfg(test)]
@@ -141,12 +134,5 @@ mod tests {
         assert_eq!(PoisonSuspects::none().oldest(), None);
         let suspects = of(3..6);
         assert_eq!((suspects.len(), suspects.oldest()), (3, Some(accepted_at(3))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn of_the_rest_only_those_over_the_limit_were_not_tried() {
-        let mut suspects = of(1..4);
-        suspects.retry_later(delivered(4, 21));
-        assert_eq!(tags(suspects.into_over_limit()), [4]);
     }
 }

@@ -5,8 +5,8 @@
 //! |---|---|---|
 //! | at least once | it is tried alone | it may have ended the session before this one, and shall not end its neighbours' attempts |
 //! | at least twice | it is deferred until nothing else arrives | whatever it ends is charged to all that the process holds; after a first death the order of arrival still separates it |
-//! | at least 5 times | a lane is consumed one delivery at a time; a delivery that ended before it was tried is recorded | a broker's restart charges thousands of messages once, which needs neither |
-//! | more than 20 times | it is answered from the ledger, tried if enough of its deliveries are recorded as unprocessed, or else dead-lettered | |
+//! | at least 5 times | a lane is consumed one delivery at a time; each attempt is on record while it lasts | a broker's restart charges thousands of messages once, which needs neither |
+//! | as often, and tried 16 times on record | it is answered from the ledger, or else dead-lettered | its process did not survive 20 redeliveries; what was only prefetched does not count |
 //! | more than 100 times | the broker itself moves it to the unrouted queue, and a worker treats it as over the limit | the net under all of the above |
 
 use crate::broker::topology::{BROKER_DELIVERY_LIMIT, DELIVERY_LIMIT};
@@ -29,10 +29,8 @@ pub(crate) struct Policy {
     pub(crate) is_deferred: bool,
     /// A lane that is sent nothing better is consumed one delivery at a time.
     pub(crate) is_consumed_singly: bool,
-    /// It is recorded if its session ends before it was tried.
-    pub(crate) is_recorded_unprocessed: bool,
-    /// It is not tried again, unless enough of its deliveries were unprocessed.
-    pub(crate) is_over_limit: bool,
+    /// An attempt at it is on record while it lasts.
+    pub(crate) is_tried_on_record: bool,
 }
 
 /// The policy for a message that was delivered so often before.
@@ -41,9 +39,14 @@ pub(crate) const fn policy(delivery_count: i64) -> Policy {
         goes_alone: delivery_count >= ALONE_FROM,
         is_deferred: delivery_count >= DEFERRED_FROM,
         is_consumed_singly: delivery_count >= OFTEN_FROM,
-        is_recorded_unprocessed: delivery_count >= OFTEN_FROM,
-        is_over_limit: delivery_count > DELIVERY_LIMIT,
+        is_tried_on_record: delivery_count >= OFTEN_FROM,
     }
+}
+
+/// Whether a job must not be tried again, by how many attempts at it are on record, the one that is about
+/// to begin included. The deliveries before the first of them count as attempts.
+pub(crate) const fn is_over_limit(attempts_on_record: i64) -> bool {
+    OFTEN_FROM + attempts_on_record - 1 > DELIVERY_LIMIT
 }
 
 #[cfg(test)]
@@ -54,34 +57,28 @@ mod tests {
     fn each_limit_is_where_the_table_has_it() {
         let (no, yes) = (false, true);
         let table = [
-            // delivered before, alone, deferred, singly, recorded, over the limit
-            (-1, [no, no, no, no, no]),
-            (0, [no, no, no, no, no]),
-            (1, [yes, no, no, no, no]),
-            (2, [yes, yes, no, no, no]),
-            (4, [yes, yes, no, no, no]),
-            (5, [yes, yes, yes, yes, no]),
-            (20, [yes, yes, yes, yes, no]),
-            (21, [yes, yes, yes, yes, yes]),
-            (100, [yes, yes, yes, yes, yes]),
-            (i64::MAX, [yes, yes, yes, yes, yes]),
+            // delivered before, alone, deferred, singly, on record
+            (-1, [no, no, no, no]),
+            (0, [no, no, no, no]),
+            (1, [yes, no, no, no]),
+            (2, [yes, yes, no, no]),
+            (4, [yes, yes, no, no]),
+            (5, [yes, yes, yes, yes]),
+            (100, [yes, yes, yes, yes]),
+            (i64::MAX, [yes, yes, yes, yes]),
         ];
         for (delivery_count, expected) in table {
-            let Policy {
-                goes_alone,
-                is_deferred,
-                is_consumed_singly,
-                is_recorded_unprocessed,
-                is_over_limit,
-            } = policy(delivery_count);
-            let found = [
-                goes_alone,
-                is_deferred,
-                is_consumed_singly,
-                is_recorded_unprocessed,
-                is_over_limit,
-            ];
+            let Policy { goes_alone, is_deferred, is_consumed_singly, is_tried_on_record } =
+                policy(delivery_count);
+            let found = [goes_alone, is_deferred, is_consumed_singly, is_tried_on_record];
             assert_eq!(found, expected, "delivered {delivery_count} times before");
         }
+    }
+
+    #[test]
+    fn a_job_is_tried_sixteen_times_on_record() {
+        assert!(!is_over_limit(1));
+        assert!(!is_over_limit(16));
+        assert!(is_over_limit(17));
     }
 }

@@ -59,7 +59,7 @@ async fn every_refusal_of_a_synchronous_client_is_200_and_its_headers_stay() {
 #[tokio::test]
 async fn preferences_override_the_mode_of_either_client() {
     let original = Original::open().await;
-    original.site.run(&["client", "create", "acme"]);
+    original.site.json(&["client", "create", "acme"]);
     let process = original.site.start(Role::Ingress, &[("REDEEMQ_SYNC_SECONDS", "2")]).await;
     let web = web(&original, &process).await;
     let acme = original.site.caller(&process, "acme").await;

@@ -104,7 +104,7 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
 }
 
 fn parcel(received: &Received, job: &Job, result: &str) -> PendingResult {
-    let letter = outbound::result(received, job, result, false);
+    let messages = outbound::result(received, job, result, false);
     let sending = Sending::default();
-    PendingResult { tag: received.tag, letter, decided_at: None, is_dead: false, sending }
+    PendingResult { tag: received.tag, messages, decided_at: None, is_dead: false, sending }
 }

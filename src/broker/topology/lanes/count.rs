@@ -3,35 +3,40 @@
 use crate::broker::error::Result;
 use crate::broker::topology::definitions::{self, Queue};
 use crate::broker::topology::lanes::definitions::{LANES, LANES_MAX, name, queue};
-use crate::broker::topology::passive::{is_exchange, is_queue};
+use crate::broker::topology::passive::{self, Existence, QueueState};
 use lapin::Connection;
 
 /// Whether requests are spread over lanes.
 ///
 /// # Errors
 /// When the broker is away.
-pub async fn are_there(connection: &Connection) -> Result<bool> {
-    is_exchange(connection, LANES).await
+pub(crate) async fn exist(connection: &Connection) -> Result<Existence> {
+    passive::exchange(connection, LANES).await
 }
 
 /// How many queues of lanes there are: those that requests are spread over, and above them those that
-/// were lanes before and may still hold jobs.
+/// were lanes before and may still hold jobs. None when this user has no right on them.
 ///
 /// # Errors
 /// When the broker is away.
-pub async fn count(connection: &Connection) -> Result<u16> {
-    let mut count = 0;
-    while count < LANES_MAX && is_queue(connection, &name(count + 1)).await? {
-        count += 1;
+pub(crate) async fn count(connection: &Connection) -> Result<Option<u16>> {
+    for number in 1..=LANES_MAX {
+        match passive::queue(connection, &name(number)).await? {
+            QueueState::Present { .. } => {}
+            QueueState::Missing => return Ok(Some(number - 1)),
+            QueueState::Hidden => return Ok(None),
+        }
     }
-    Ok(count)
+    Ok(Some(LANES_MAX))
 }
 
-/// The queues that should exist: those of every broker, and the lanes that this one has.
+/// The queues that should exist: those of every broker, and the lanes that this one has, as far as this
+/// user may know of them.
 ///
 /// # Errors
 /// When the broker is away.
-pub async fn wanted_queues(connection: &Connection, bytes_max: u64) -> Result<Vec<Queue>> {
-    let lanes = (1..=count(connection).await?).map(|number| queue(number, bytes_max));
+pub(crate) async fn wanted_queues(connection: &Connection, bytes_max: u64) -> Result<Vec<Queue>> {
+    let count = count(connection).await?.unwrap_or(0);
+    let lanes = (1..=count).map(|number| queue(number, bytes_max));
     Ok(definitions::queues(bytes_max).into_iter().chain(lanes).collect())
 }

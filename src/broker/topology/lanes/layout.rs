@@ -7,9 +7,9 @@ use crate::broker::topology::declaration::{
 };
 use crate::broker::topology::definitions::{self, ALL_KEYS, REQUESTS};
 use crate::broker::topology::lanes::count::count;
-use crate::broker::topology::lanes::definitions::{LANES, exchange, queue};
+use crate::broker::topology::lanes::definitions::{LANES, exchange, name, queue};
 use lapin::options::{ExchangeBindOptions, ExchangeDeleteOptions};
-use lapin::protocol::{AMQPErrorKind, AMQPHardError};
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::FieldTable;
 use lapin::{Connection, ErrorKind};
 
@@ -32,7 +32,8 @@ pub async fn lay_out(connection: &Connection, lanes: u16, bytes_max: u64) -> Res
         ensure_queue(connection, &lane).await?;
         bind(connection, &lane).await?;
     }
-    for number in lanes + 1..=count(connection).await? {
+    let there = count(connection).await?.ok_or_else(|| BrokerError::Hidden(name(1)))?;
+    for number in lanes + 1..=there {
         unbind(connection, &queue(number, bytes_max)).await?;
     }
     // In this order: while both are bound, each request is delivered twice.
@@ -65,8 +66,48 @@ fn advise_plugin(error: BrokerError) -> BrokerError {
     }
 }
 
-/// The broker ends the whole connection over an exchange of a kind that it doesn't know.
+/// Up to 3.13 the broker closes the whole connection over an exchange of a kind that it doesn't know;
+/// since 4.0 only the channel, in words that name the kind.
 fn is_unknown_kind(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error)
-        if *error.kind() == AMQPErrorKind::Hard(AMQPHardError::COMMANDINVALID))
+    let ErrorKind::ProtocolError(error) = error.kind() else { return false };
+    match error.kind() {
+        AMQPErrorKind::Hard(AMQPHardError::COMMANDINVALID) => true,
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => {
+            error.get_message().as_str().contains("exchange type 'x-consistent-hash'")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapin::protocol::AMQPError;
+
+    fn advised(kind: AMQPErrorKind, words: &str) -> BrokerError {
+        let error = ErrorKind::ProtocolError(AMQPError::new(kind, words.into())).into();
+        advise_plugin(BrokerError::Topology { what: LANES.to_owned(), error })
+    }
+
+    #[test]
+    fn without_the_plugin_every_version_is_told_to_enable_it() {
+        let hard = AMQPErrorKind::Hard(AMQPHardError::COMMANDINVALID);
+        let soft = AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED);
+        for (kind, words) in [
+            (hard, "COMMAND_INVALID - unknown exchange type 'x-consistent-hash'"),
+            (soft.clone(), "PRECONDITION_FAILED - unknown exchange type 'x-consistent-hash'"),
+            (soft, "PRECONDITION_FAILED - invalid exchange type 'x-consistent-hash'"),
+        ] {
+            assert!(matches!(advised(kind, words), BrokerError::NoHashExchange), "{words}");
+        }
+    }
+
+    #[test]
+    fn another_exchange_of_that_name_is_no_matter_of_plugins() {
+        let soft = AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED);
+        let words = "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'redeem.requests.lanes' in vhost '/': received ''x-consistent-hash'' but current is 'topic'";
+        assert!(matches!(advised(soft, words), BrokerError::Topology { .. }));
+        let refused = AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED);
+        assert!(matches!(advised(refused, "ACCESS_REFUSED"), BrokerError::Topology { .. }));
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What has arrived, and then either nothing or the end.
+/// What has arrived, and then nothing, or the end once and nothing after it.
 #[derive(Default)]
 struct Arrived {
     deliveries: VecDeque<Received>,
@@ -18,13 +18,11 @@ impl Incoming for Arrived {
     fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Result<Received>> {
         match self.deliveries.pop_front() {
             Some(received) => Poll::Ready(Ok(received)),
-            None if self.has_ended => Poll::Ready(Err(BrokerError::ConsumerEnded)),
+            None if std::mem::take(&mut self.has_ended) => {
+                Poll::Ready(Err(BrokerError::ConsumerEnded))
+            }
             None => Poll::Pending,
         }
-    }
-
-    fn rest(&mut self) -> Vec<Received> {
-        self.deliveries.drain(..).collect()
     }
 }
 
@@ -122,10 +120,10 @@ async fn the_end_comes_after_all_that_was_gathered_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest_is_all_that_is_in_no_batch() {
-    let (mut gatherer, mut incoming) = (Gatherer::new(500), arrived([(1, 2), (2, 0), (3, 1)]));
-    assert_eq!(now(&mut gatherer, &mut incoming), Some(vec![2]));
-    incoming = arrived([(4, 0)]);
-    assert_eq!(tags(gatherer.rest(&mut incoming)), [1, 3, 4]);
-    assert!(gatherer.rest(&mut incoming).is_empty());
+async fn an_end_that_is_met_while_a_batch_fills_is_told_after_it() {
+    let (mut gatherer, mut incoming) = (Gatherer::new(500), arrived([(1, 0)]));
+    incoming.has_ended = true;
+    assert_eq!(now(&mut gatherer, &mut incoming), Some(vec![1]));
+    let end = gatherer.gather(&mut incoming).now_or_never();
+    assert!(matches!(end, Some(Err(BrokerError::ConsumerEnded))), "{end:?}");
 }

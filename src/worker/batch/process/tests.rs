@@ -13,6 +13,7 @@ fn words(outcomes: &[Processed]) -> Vec<String> {
         Processed::Poison(_) => "poison".to_owned(),
         Processed::Suspect(_) => "suspect".to_owned(),
         Processed::Parked(_) => "parked".to_owned(),
+        Processed::OverLimit => "over the limit".to_owned(),
         Processed::Abandoned => "abandoned".to_owned(),
     };
     outcomes.iter().map(word).collect()

@@ -14,7 +14,7 @@ async fn run(script: &mut Script) -> Result<Vec<JobResult>, Unresolved> {
 #[test]
 fn each_fault_has_its_next_step() {
     for (fault, expected) in [
-        (Fault::Again, Next::Retry),
+        (Fault::Retry, Next::Retry),
         (Fault::Transient, Next::RetryAfterPause),
         (Fault::OfDeployment, Next::RetryAfterPause),
         (Fault::OfJob, Next::FindJob),
@@ -40,7 +40,7 @@ fn an_alarm_tells_each_cause_once_until_another_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_stored_meanwhile_is_retried_without_a_pause() {
-    let mut script = Script::failing([StoreError::Twin, StoreError::Twin]);
+    let mut script = Script::failing([StoreError::Duplicate, StoreError::Duplicate]);
     let begun = Instant::now();
     assert_eq!(run(&mut script).await.expect("committed").len(), 2);
     assert_eq!((script.attempts.len(), begun.elapsed()), (3, Duration::ZERO));

@@ -126,6 +126,8 @@ async fn no_more_than_two_groups_are_tried_at_once_and_each_has_its_turn() {
     assert_eq!(tags(&parked.next_try().deliveries), [3], "not the first group again");
     parked.end(caps, |_| decided());
     assert!(parked.due_in() > Duration::ZERO, "the first group has a pause");
+    parked.1 += Duration::from_secs(1);
+    assert_eq!(tags(&parked.next_try().deliveries), [4]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,6 +154,28 @@ async fn what_is_still_locked_goes_back_to_the_front_and_is_tried_after_pauses_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_that_had_its_turn_stands_behind_the_others() {
+    let mut parked = Parked::with(&["mug", "mug", "mug", "mug", "cap"]);
+    let mugs = parked.next_try();
+    parked.end(mugs, |_| decided());
+    assert_eq!(tags(&parked.next_try().deliveries), [5]);
+    assert_eq!(tags(&parked.next_try().deliveries), [4]);
+}
+
+/// Pauses are drawn at random, so once would prove little.
+#[tokio::test(start_paused = true)]
+async fn the_group_that_is_due_first_is_waited_for() {
+    for _ in 0..20 {
+        let mut parked = Parked::with(&["mug", "cap"]);
+        let (mugs, caps) = (parked.next_try(), parked.next_try());
+        parked.end(caps, |_| Processed::Parked(keys_of("cap")));
+        let caps_due = parked.due_in();
+        parked.end(mugs, |_| Processed::Parked(keys_of("mug")));
+        assert!(parked.due_in() <= caps_due);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_meets_another_lock_moves_to_its_group() {
     let mut parked = Parked::with(&["mug", "mug", "cap"]);
     let tried = parked.next_try();
@@ -163,6 +187,20 @@ async fn a_job_that_meets_another_lock_moves_to_its_group() {
     assert_eq!(parked.0.len(), 3);
     assert_eq!(tags(&parked.next_try().deliveries), [3, 1], "behind those that wait there");
     assert_eq!(tags(&parked.next_try().deliveries), [2], "a group of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_job_is_one_in_front_of_a_group_or_in_the_database() {
+    let mut parked = Parked::with(&["mug", "cap", "mug"]);
+    let accepted = |tag| delivery(tag, "mug", "ann").accepted_at();
+    assert_eq!(parked.0.oldest(), accepted(1));
+    let mugs = parked.next_try();
+    assert_eq!(parked.0.oldest(), accepted(1), "while it is tried as well");
+    parked.end(mugs, |tag| if tag == 1 { decided() } else { Processed::Parked(keys_of("mug")) });
+    assert_eq!(parked.0.oldest(), accepted(2));
+    let caps = parked.next_try();
+    parked.end(caps, |_| decided());
+    assert_eq!(parked.0.oldest(), accepted(3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,10 +216,10 @@ async fn all_outcomes_but_locks_leave_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopping_worker_begins_no_try_and_gives_the_waiting_jobs_up() {
+async fn a_stopping_worker_begins_no_try() {
     let mut parked = Parked::with(&["mug"; 4]);
     assert_eq!(tags(&parked.next_try().deliveries), [1, 2, 3]);
     parked.park(5, "cap");
     assert!(matches!(parked.0.next_action(parked.1, true), Action::Wait));
-    assert_eq!(tags(&parked.0.into_waiting().collect::<Vec<_>>()), [4, 5]);
+    assert_eq!(parked.0.len(), 5, "they wait on");
 }

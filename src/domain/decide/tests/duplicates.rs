@@ -10,23 +10,23 @@ use std::sync::Arc;
 
 fn mugs(quantity: i64) -> World {
     let price = vec![("point", 5)];
-    World::with([Row { quantity: Some(quantity), price, ..own("mug") }]).purse(&[("point", 100)])
+    World::with([Row { quantity: Some(quantity), price, ..own("mug") }]).balance(&[("point", 100)])
 }
 
 #[test]
-fn a_twin_in_the_batch_gets_the_first_ones_answer_and_the_books_move_once() {
+fn a_duplicate_in_the_batch_gets_the_first_ones_answer_and_the_accounts_move_once() {
     let ask = goods("mug", 2);
     let answered = answer(&mugs(9), &[ask, goods("mug", 1), ask, ask]);
     assert!(matches!(answered.verdicts[0], Verdict::Decided(_)));
-    for twin in [2, 3] {
-        assert_eq!(answered.verdicts[twin], Verdict::Replay(Earlier::InBatch(0)));
+    for duplicate in [2, 3] {
+        assert_eq!(answered.verdicts[duplicate], Verdict::Replay(Earlier::InBatch(0)));
     }
     assert_eq!(answered.changes.granted, [(1, 3)].into());
     assert_eq!(answered.changes.spent.into_values().collect::<Vec<_>>(), [15]);
 }
 
 #[test]
-fn a_twin_of_a_stored_job_gets_the_stored_answer_and_nothing_moves() {
+fn a_duplicate_of_a_stored_job_gets_the_stored_answer_and_nothing_moves() {
     let mut world = mugs(9);
     let ask = goods("mug", 2);
     world.stored = vec![(ask, "the stored bytes".to_owned())];

@@ -1,4 +1,4 @@
-//! The books before and after a batch: what moved, for whom, and within which bounds.
+//! The accounts before and after a batch: what moved, for whom, and within which bounds.
 
 use super::answer::Answered;
 use super::ask::Ask;
@@ -38,7 +38,7 @@ pub(super) fn difference(before: &State, after: &State) -> Changes {
     let granted = |state: &State| {
         state.goods.iter().map(|(row, goods)| (*row, goods.granted)).collect::<HashMap<_, _>>()
     };
-    let purses = |state: &State| {
+    let balances = |state: &State| {
         let all = state.players.iter();
         let all = all.flat_map(|(p, b)| b.iter().map(|(a, n)| ((p.clone(), a.clone()), -n)));
         all.collect::<HashMap<_, _>>()
@@ -47,7 +47,7 @@ pub(super) fn difference(before: &State, after: &State) -> Changes {
         granted: moved(&granted(before), &granted(after)),
         player_usage: moved(&before.player_usage, &after.player_usage),
         client_usage: moved(&before.client_usage, &after.client_usage),
-        spent: moved(&purses(before), &purses(after)),
+        spent: moved(&balances(before), &balances(after)),
         ..Changes::default()
     };
     difference_of_coupons(before, after, &mut changes);
@@ -139,8 +139,8 @@ pub(super) fn assert_written_for_their_jobs(asks: &[Ask], answered: &Answered) {
 /// Nobody owes anything, no cap is passed (further than it was), no code has two holders.
 pub(super) fn assert_bounds(world: &World, answered: &Answered) {
     let (before, after) = (world.state(), settled(answered.state.clone()));
-    for (player, purse) in &after.players {
-        assert!(purse.values().all(|units| *units >= 0), "{player:?} owes: {purse:?}");
+    for (player, balance) in &after.players {
+        assert!(balance.values().all(|units| *units >= 0), "{player:?} owes: {balance:?}");
     }
     let mut granted: Vec<_> = answered.changes.codes.iter().map(|c| (c.goods, &c.code)).collect();
     granted.sort();
