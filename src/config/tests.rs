@@ -9,7 +9,8 @@ use std::ffi::OsString;
 
 const SERVER: &str = "amqp-url database-url log-json look-every-seconds metrics-addr otlp-endpoint \
                       otlp-headers queue-bytes secret service-name traces-ratio";
-const INGRESS: &str = "answers auth-failures connections-max cors-origins http-addr idle-seconds rate-address rate-client \
+const INGRESS: &str = "answers auth-failures connections-max cors-origins http-addr idle-seconds \
+                       rate-address rate-client \
                        sync-seconds trusted-hops";
 const WORKER: &str = "age-max-seconds audit-every-seconds batch-max lanes management-url";
 const DATABASE: &str = "database-url json log-json";

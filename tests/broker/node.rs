@@ -12,7 +12,7 @@ const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/services");
 const NAME: &str = "broker";
 
 /// So many tests share the node at most, however many are run at once: they are held to seconds.
-const SHARING: u32 = 3;
+const SHARING: u32 = 2;
 
 /// A test shares the node with others, or has it for itself while it changes the node.
 static TURNS: Semaphore = Semaphore::const_new(SHARING as usize);
