@@ -1,13 +1,19 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove bench bench-quick test lint fmt documents sqlx sqlx-check picture
+.PHONY: help demo run stop prove bench bench-quick check test test-all lint fmt documents sqlx sqlx-check picture
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built: `make demo PROFILE=dev` doesn't wait for the optimiser.
 PROFILE := release
-BUILD = cargo build --profile $(PROFILE) --package redeemq --bin redeemq
 BUILT = $(TARGET)/$(PROFILE:dev=debug)
+# The binary with a program of tools/. Tests name what is built among, so that all crates have the same
+# features as theirs, and none is built twice.
+build = cargo build --profile $(PROFILE) $(or $(AMONG),--package redeemq --package $(1)) --bin redeemq --bin $(1)
+# Most tests wait for servers and processes: so many at once keep the processors busy.
+export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
+# The workspace whichever tests are run, and one set of features: no crate is built twice.
+CARGO_TEST := cargo test --workspace
 # The name of the servers that a target starts, where it shall not meet others: `make run NAME=mine`.
 NAME :=
 RUN := $(or $(NAME),run)
@@ -22,15 +28,15 @@ export SQLX_OFFLINE := true
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
 
+# Built in two thirds of the time that a release takes: Cargo.toml tells of the profile.
+demo run: PROFILE := demo
 demo: ## Play every operation on a real Postgres and RabbitMQ, then remove them
-	$(BUILD) --package demo --bin demo
+	$(call build,demo)
 	@deploy/services with $(or $(NAME),demo) -- "$(BUILT)/demo"
 
-# Not optimised: whoever tries it for the first time has it in half the time.
-run: PROFILE := dev
 run: ## Start everything, with sample data, and leave it running
 	@if kill -0 "$$(cat "$(RUN_PID)" 2>/dev/null)" 2>/dev/null; then echo 'It runs already: make stop$(if $(NAME), NAME=$(NAME))' >&2; exit 1; fi
-	$(BUILD) --package demo --bin demo
+	$(call build,demo)
 	@addresses=$$(deploy/services up $(RUN)); eval "$$addresses"; \
 	REDEEMQ_RUN_PID="$(RUN_PID)" "$(BUILT)/demo" --stay
 
@@ -45,15 +51,15 @@ stop: ## Stop and remove what `make run` started
 
 # Servers of its own whatever the environment names, for it kills them.
 prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=…
-	$(BUILD) --package prove --bin prove
+	$(call build,prove)
 	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/failpoint.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with $(PROVE) -- "$(BUILT)/prove" --services $(PROVE) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
-bench: ## Measure how fast it is, against what limits it (25 minutes): docs/measuring.md; QUICK=1: 4 minutes
-	$(BUILD) --package bench --bin bench
+bench: ## Measure how fast it is, against what limits it (25 minutes): docs/benchmarks.md; QUICK=1: 4 minutes
+	$(call build,bench)
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
 	deploy/services with $(BENCH) -- "$(BUILT)/bench" --services $(BENCH) \
 	--folder "$(FOLDER)" $(if $(QUICK),--quick) $(if $(PICTURES),--pictures "$(PICTURES)") $(ARGS)
@@ -61,11 +67,17 @@ bench: ## Measure how fast it is, against what limits it (25 minutes): docs/meas
 bench-quick: ## The same in 4 minutes
 	@$(MAKE) --no-print-directory bench QUICK=1
 
-test: ## Run the tests on a real Postgres and RabbitMQ; ARGS go to cargo test
-	deploy/services with test -- cargo test --workspace $(ARGS)
+check: lint ## Check format, lints and documentation, and run all tests that need no servers (a minute)
+	$(CARGO_TEST) --lib --bins --test protocol --test pages
+
+test: ## Prove the promises on a real Postgres and RabbitMQ (5 minutes); ARGS go to cargo test
+	deploy/services with test -- $(CARGO_TEST) $(or $(ARGS),--test it)
+
+test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients as well (20 minutes)
+	deploy/services with test -- $(CARGO_TEST)
 
 picture: ## Draw the dashboard over a campaign, into docs/pictures
-	deploy/services with picture -- cargo test --test prometheus -- --ignored
+	deploy/services with picture -- $(CARGO_TEST) --test prometheus -- --ignored
 
 lint: ## Check format, lints and documentation
 	cargo fmt --all --check
@@ -76,7 +88,7 @@ fmt: ## Format the code
 	cargo fmt --all
 
 documents: ## Write docs/openapi.json and docs/asyncapi.json anew, after a change of the API
-	REDEEMQ_WRITE_DOCUMENTS=1 cargo test --test contract kept
+	REDEEMQ_WRITE_DOCUMENTS=1 $(CARGO_TEST) --test contract kept
 
 sqlx: ## Refresh .sqlx, after a change of a query or a migration
 	deploy/sqlx-prepare

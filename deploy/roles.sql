@@ -1,7 +1,8 @@
 -- Users of the database, each with the rights that it needs and no others.
 --
 --   redeemq_owner      redeemq migrate: owns the schema
---   redeemq_ingress    redeemq ingress: tokens, and two functions that tell one row each
+--   redeemq_ingress    redeemq ingress: tokens, two functions that tell one row each, and one that tells of all
+--                      clients what their requests are checked with
 --   redeemq_worker     redeemq worker: decides; reads all but the secrets of clients
 --   redeemq_operator   the commands of an operator: clients, imports, branches, audit, dead letters
 --
@@ -78,12 +79,12 @@ begin
     -- Ingress
     grant select (client_id, disabled_at, token_generation, token_issued_at),
           update (token_generation, token_issued_at) on client to redeemq_ingress;
-    grant execute on function credentials_of, standing_of to redeemq_ingress;
+    grant execute on function credentials_of, standing_of, client_snapshot to redeemq_ingress;
 
     -- Worker; it reads for its audit as well (REDEEMQ_AUDIT_EVERY_SECONDS).
     grant select (client_id, disabled_at) on client to redeemq_worker;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch,
-          branch_group, pin_failure, ledger, dead_job, untried, watched_goods
+          branch_group, pin_failure, ledger, dead_job, attempt, watched_goods
           to redeemq_worker;
     grant execute on function standing_of to redeemq_worker;
     grant insert on ledger to redeemq_worker;
@@ -94,11 +95,12 @@ begin
     grant insert, update (granted, cap) on player_usage, client_usage to redeemq_worker;
     grant insert, update (forgiven), delete on pin_failure to redeemq_worker;
     grant insert, update (reason, dead_at) on dead_job to redeemq_worker;
-    grant insert, update (deliveries, noted_at), delete on untried to redeemq_worker;
+    grant insert, update (attempts, began_at), delete on attempt to redeemq_worker;
 
     -- Operator
-    grant select (client_id, name, disabled_at), insert (client_id, name, api_key, api_secret_hash),
-          update (disabled_at) on client to redeemq_operator;
+    grant select (client_id, name, disabled_at, answers),
+          insert (client_id, name, api_key, api_secret_hash, answers),
+          update (disabled_at, answers) on client to redeemq_operator;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch_group,
           ledger, dead_job, staged_goods, staged_coupon, staged_player to redeemq_operator;
     grant select (id, scope, sponsor, merchant, name, enabled),

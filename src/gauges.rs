@@ -1,5 +1,5 @@
-//! What is measured when somebody looks: the state of pools, the age of the oldest job, the process.
-//! Between two looks it costs nothing.
+//! What is measured at each scrape: the state of pools, the age of the oldest job, the process. Between
+//! scrapes it costs nothing.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,12 +10,11 @@ type Measure = Box<dyn Fn() + Send>;
 pub struct Gauges(Arc<Mutex<Vec<Measure>>>);
 
 impl Gauges {
-    /// Has this done before each look at the metrics. It must be quick, and may not wait for anything.
+    /// Runs this before each scrape. It must be quick and must not wait.
     pub fn add(&self, measure: impl Fn() + Send + 'static) {
         self.all().push(Box::new(measure));
     }
 
-    /// Measures all.
     pub fn measure(&self) {
         self.all().iter().for_each(|measure| measure());
     }

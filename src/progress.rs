@@ -1,4 +1,4 @@
-//! How far long work has come: a bar with rate and time left where somebody watches a terminal, else
+//! Progress of long work: a bar with rate and time left on a terminal, else
 //! a plain line every few seconds. On stderr, for stdout is the result's.
 
 use indicatif::{
@@ -15,10 +15,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Time passes on a bar even while nothing gets done.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Bytes of a file.
     Bytes,
     /// Anything else, by its name in plural.
     Pieces(&'static str),
@@ -39,7 +37,6 @@ struct Lines {
 }
 
 impl Progress {
-    /// On the process's stderr.
     pub fn on_stderr(doing: &'static str, unit: Unit, total: u64) -> Self {
         if !io::stderr().is_terminal() {
             return Self::in_lines(doing, unit, total, LINE_EVERY, io::stderr());
@@ -62,7 +59,6 @@ impl Progress {
         Self { bar: bar.with_message(doing), lines: Some(Arc::new(Mutex::new(lines))) }
     }
 
-    /// Shown to nobody.
     pub fn hidden() -> Self {
         Self { bar: ProgressBar::hidden(), lines: None }
     }
@@ -74,7 +70,7 @@ impl Progress {
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.told_at.elapsed() >= lines.every {
             let line = line(&self.bar, lines.unit);
-            // Where stderr is closed, nobody wants to know.
+            // A closed stderr is no error.
             _ = writeln!(lines.to, "{line}");
             lines.told_at = Instant::now();
         }
@@ -85,7 +81,6 @@ impl Progress {
         self.set(self.done() + more);
     }
 
-    /// How much is done.
     pub fn done(&self) -> u64 {
         self.bar.position()
     }
@@ -100,7 +95,6 @@ impl Progress {
         self.bar.suspend(print)
     }
 
-    /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

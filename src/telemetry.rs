@@ -19,7 +19,7 @@ pub fn init(as_json: bool) {
         .with_default(LevelFilter::WARN)
         .with_target("redeemq", LevelFilter::TRACE)
         .with_target("lapin", LevelFilter::ERROR)
-        // A refused question closes its channel: whoever asked is told, and may have expected it.
+        // A refused passive declare closes its channel. Its caller gets the error, and may expect it.
         .with_target("lapin::channel", LevelFilter::OFF)
         .with_target("sqlx", LevelFilter::ERROR);
     let colours = io::stderr().is_terminal();

@@ -1,7 +1,7 @@
 //! `redeemq audit`: a line for each thing that should hold, and examples of what doesn't.
 
 use super::output::{Lines, Output, line};
-use crate::store::audit::{self as books};
+use crate::store::audit;
 pub use crate::store::audit::{Finding, Report, Totals};
 use crate::wire;
 use sqlx::PgPool;
@@ -11,13 +11,13 @@ use std::time::Duration;
 /// Audits again and again, for the metrics that show drift.
 pub async fn watch(pool: PgPool, every: Duration) {
     loop {
-        match books::audit(&pool).await {
+        match audit::audit(&pool).await {
             Ok(report) => {
                 let broken: Vec<_> = report.checks.iter().filter(|check| !check.ok).collect();
                 for check in &broken {
                     tracing::error!(
                         check = check.check,
-                        "the books do not balance: run `redeemq audit`"
+                        "the ledger does not add up: run `redeemq audit` for examples"
                     );
                 }
                 let rows: i64 = broken.iter().map(|check| check.broken).sum();
@@ -28,7 +28,7 @@ pub async fn watch(pool: PgPool, every: Duration) {
                 metrics::gauge!("redeemq_audit_finished_timestamp_seconds").set(now);
             }
             Err(error) => {
-                tracing::warn!(%error, "the books can't be audited");
+                tracing::warn!(%error, "the audit failed: check the database");
                 metrics::gauge!("redeemq_audit_failing").set(1.0);
             }
         }
@@ -37,7 +37,7 @@ pub async fn watch(pool: PgPool, every: Duration) {
 }
 
 pub(super) async fn run(pool: &PgPool, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let report = books::audit(pool).await?;
+    let report = audit::audit(pool).await?;
     output.result(&report, text)?;
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

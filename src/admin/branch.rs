@@ -6,6 +6,7 @@ use super::owner::{Owner, OwnerFilter};
 use crate::domain::goods::Scope;
 use crate::domain::id::Id;
 use crate::secrets::Secrets;
+use crate::secrets::option::SecretOption;
 use crate::store::branches::{self, NewBranch};
 use crate::store::pools;
 use anyhow::{Context as _, bail};
@@ -30,12 +31,14 @@ pub enum BranchCommand {
         /// The merchant's name
         #[arg(long, value_parser = Id::parse)]
         merchant: Id,
-        /// The branch's name; told when a coupon is verified again
+        /// The branch's name; returned when a coupon is verified again
         #[arg(long, value_parser = Id::parse)]
         branch: Id,
-        /// The pools that it may verify
+        /// Pools that it may verify
         #[arg(long = "group", value_name = "G", required = true, num_args = 1.., value_parser = Id::parse)]
         groups: Vec<Id>,
+        #[command(flatten)]
+        secret: SecretOption,
     },
     /// List branches
     List {
@@ -43,12 +46,12 @@ pub enum BranchCommand {
         #[command(flatten)]
         owner: OwnerFilter,
     },
-    /// Refuse a branch's PIN from now on
+    /// Refuse the PIN of a branch from now on
     Disable {
         /// The branch's id
         id: i64,
     },
-    /// Take it again
+    /// Accept the PIN of a branch again
     Enable {
         /// The branch's id
         id: i64,
@@ -57,7 +60,20 @@ pub enum BranchCommand {
     NewPin {
         /// The branch's id
         id: i64,
+        #[command(flatten)]
+        secret: SecretOption,
     },
+}
+
+impl BranchCommand {
+    pub(super) fn secret(&self) -> Option<&SecretOption> {
+        match self {
+            BranchCommand::Create { secret, .. } | BranchCommand::NewPin { secret, .. } => {
+                Some(secret)
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -84,11 +100,11 @@ pub(super) async fn run(
         )
     };
     let pin = match command {
-        BranchCommand::Create { owner, merchant, branch, groups } => {
+        BranchCommand::Create { owner, merchant, branch, groups, .. } => {
             owner.must_exist(pool).await?;
             create(&owner, &merchant, &branch, &groups, pool, secrets()?).await?
         }
-        BranchCommand::NewPin { id } => new_pin(id, pool, secrets()?).await?,
+        BranchCommand::NewPin { id, .. } => new_pin(id, pool, secrets()?).await?,
         BranchCommand::List { owner } => return list(&owner, pool, output).await,
         BranchCommand::Disable { id } => return switch(id, false, pool, output).await,
         BranchCommand::Enable { id } => return switch(id, true, pool, output).await,
@@ -96,7 +112,7 @@ pub(super) async fn run(
     output.result(&pin, |pin| {
         vec![line(["branch_id", &pin.branch_id]), line(["pin_code", &pin.pin_code])]
     })?;
-    output.remark("Keep the PIN: only a keyed hash is stored, so it can't be shown again.");
+    output.remark("Keep the PIN: only a keyed hash is stored, and it cannot be shown again.");
     Ok(())
 }
 
@@ -140,7 +156,7 @@ async fn create(
             }
         }
     }
-    bail!("{DRAWS_MAX} PINs drawn, and all were taken: try again")
+    bail!("{DRAWS_MAX} random PINs were all taken: try again")
 }
 
 fn is_taken(error: &crate::store::StoreError) -> bool {
@@ -158,7 +174,7 @@ async fn find_pools(owner: &Owner, groups: &[Id], pool: &PgPool) -> anyhow::Resu
         .collect();
     if !unknown.is_empty() {
         bail!(
-            "this owner has no pool {}: make it with `redeemq goods import` (column `group`)",
+            "this owner has no pool {}: create it with `redeemq goods import` (column `group`)",
             unknown.join(", ")
         );
     }
@@ -177,7 +193,7 @@ async fn new_pin(id: i64, pool: &PgPool, secrets: &Secrets) -> anyhow::Result<Pi
             }
         }
     }
-    bail!("{DRAWS_MAX} PINs drawn, and all were taken: try again")
+    bail!("{DRAWS_MAX} random PINs were all taken: try again")
 }
 
 fn must_exist(id: i64, found: bool) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 use super::output::{Output, line};
 use super::owner::name;
+use crate::domain::answer_mode::AnswerMode;
 use crate::domain::id::ClientId;
 use crate::store::clients;
 use anyhow::{anyhow, bail};
@@ -24,6 +25,19 @@ pub enum ClientCommand {
         /// A name for people [default: the id]
         #[arg(long, value_parser = name)]
         name: Option<String>,
+        /// How its requests are answered: async (202, then the status route), or sync (the decision, always with
+        /// status 200), as clients of the original API expect
+        #[arg(long, default_value_t)]
+        answers: AnswerMode,
+    },
+    /// Change how the requests of a client site are answered, within 2 seconds
+    Set {
+        /// The client's id
+        #[arg(value_parser = ClientId::parse)]
+        id: ClientId,
+        /// async or sync
+        #[arg(long)]
+        answers: AnswerMode,
     },
     /// List all client sites
     List,
@@ -33,7 +47,7 @@ pub enum ClientCommand {
         #[arg(value_parser = ClientId::parse)]
         id: ClientId,
     },
-    /// Accept them again
+    /// Accept requests of a client site again
     Enable {
         /// The client's id
         #[arg(value_parser = ClientId::parse)]
@@ -49,6 +63,12 @@ struct Created<'a> {
 }
 
 #[derive(Serialize)]
+struct Changed<'a> {
+    client_id: &'a str,
+    answers: &'static str,
+}
+
+#[derive(Serialize)]
 struct Switched<'a> {
     client_id: &'a str,
     enabled: bool,
@@ -60,7 +80,10 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<()> {
     match command {
-        ClientCommand::Create { id, name } => create(&id, name, pool, output).await,
+        ClientCommand::Create { id, name, answers } => {
+            create(&id, name, answers, pool, output).await
+        }
+        ClientCommand::Set { id, answers } => set(&id, answers, pool, output).await,
         ClientCommand::List => list(pool, output).await,
         ClientCommand::Disable { id } => switch(&id, false, pool, output).await,
         ClientCommand::Enable { id } => switch(&id, true, pool, output).await,
@@ -70,6 +93,7 @@ pub(super) async fn run(
 async fn create(
     id: &ClientId,
     name: Option<String>,
+    answers: AnswerMode,
     pool: &PgPool,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -77,9 +101,9 @@ async fn create(
     let api_secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let hash = hash(api_secret.clone()).await?;
     let name = name.unwrap_or_else(|| id.to_string());
-    match clients::insert(pool, id, &name, &api_key, &hash).await {
+    match clients::insert(pool, id, &name, &api_key, &hash, answers).await {
         Err(error) if error.constraint() == Some("client_pkey") => bail!(
-            "there is a client `{id}` already; its secret can't be shown again, see `redeemq client list`"
+            "client `{id}` exists already, and its secret cannot be shown again: see `redeemq client list`"
         ),
         inserted => inserted?,
     }
@@ -90,7 +114,7 @@ async fn create(
             line(["api_secret", &created.api_secret]),
         ]
     })?;
-    output.remark("Keep the api_secret: only its hash is stored, so it can't be shown again.");
+    output.remark("Keep the api_secret: only its hash is stored, and it cannot be shown again.");
     Ok(())
 }
 
@@ -99,14 +123,30 @@ async fn hash(secret: String) -> anyhow::Result<String> {
     let hash = move || Argon2::default().hash_password(secret.as_bytes()).map(|h| h.to_string());
     tokio::task::spawn_blocking(hash)
         .await?
-        .map_err(|error| anyhow!("the api_secret can't be hashed: {error}"))
+        .map_err(|error| anyhow!("cannot hash the api_secret: {error}"))
 }
 
 async fn list(pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
     output.result(&clients::list(pool).await?, |clients| {
-        let mut lines = vec![line(["CLIENT", "STATE", "NAME"])];
-        lines.extend(clients.iter().map(|c| line([&c.client_id, state(c.enabled), &c.name])));
+        let mut lines = vec![line(["CLIENT", "STATE", "ANSWERS", "NAME"])];
+        lines.extend(
+            clients.iter().map(|c| line([&c.client_id, state(c.enabled), &c.answers, &c.name])),
+        );
         lines
+    })
+}
+
+async fn set(
+    id: &ClientId,
+    answers: AnswerMode,
+    pool: &PgPool,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    if !clients::set_answers(pool, id, answers).await? {
+        bail!("there is no client `{id}`: see `redeemq client list`");
+    }
+    output.result(&Changed { client_id: id.as_str(), answers: answers.as_str() }, |changed| {
+        vec![line([changed.client_id, changed.answers])]
     })
 }
 

@@ -1,4 +1,4 @@
-//! `redeemq dead`: look at what could not become a decision, try it again, or drop it.
+//! `redeemq dead`: lists dead letters, replays or drops them.
 
 use super::output::{Lines, Output};
 use crate::broker::consume::dead_letter::DeadLetter;
@@ -20,34 +20,34 @@ use sqlx::PgPool;
 use std::process::ExitCode;
 use time::OffsetDateTime;
 
-/// What to do with dead letters.
+/// What can be done with dead letters
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List all dead letters; nothing is changed by looking.
+    /// List all dead letters, without changing them
     List,
-    /// Show one with its body and headers.
+    /// Show a dead letter with its body and headers
     Show {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         id: String,
     },
-    /// Send letters to the workers again; one that was decided meanwhile gets its stored answer published.
+    /// Send dead letters to the workers again; of a job that was decided meanwhile, publish the stored result
     Replay {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         id: Option<String>,
-        /// All of them.
+        /// Replay all dead letters
         #[arg(long)]
         all: bool,
-        /// Say what would be done, and do nothing.
+        /// Print what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
-        /// Have them judged as if accepted now, not when they were.
+        /// Judge the jobs as if accepted now, not at their original time
         #[arg(long)]
         restamp: bool,
     },
-    /// Remove one for good: its job stays undecided.
+    /// Delete a dead letter for good; its job stays undecided
     Drop {
-        /// Its id, as listed.
+        /// Id, as `dead list` shows it
         id: String,
     },
 }
@@ -63,11 +63,11 @@ pub async fn run(
     out: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let connection = broker::connect(amqp_url, "redeemq dead").await;
-    let connection =
-        connection.context("the broker can't be reached: does it run, and is AMQP_URL right?")?;
+    let connection = connection
+        .context("cannot reach the broker: check that it runs and that AMQP_URL is right")?;
     let mut queue = DeadQueue::open(&connection)
         .await
-        .context("the dead queue can't be opened: is another `redeemq dead` running?")?;
+        .context("cannot open the dead-letter queue: another `redeemq dead` may be running")?;
     let pool = broker::pool(amqp_url, "redeemq dead: replay", 1)?;
     let progress = match command {
         Command::Replay { all: true, .. } => {
@@ -81,8 +81,8 @@ pub async fn run(
     broker::close(connection).await;
     let rows = worked?;
     if let Err(error) = closed {
-        // What was taken out is out; the broker puts the rest back when it misses us.
-        out.remark(&format!("the dead queue was not closed cleanly: {error}"));
+        // Removed letters are gone; the broker requeues the others when the connection ends.
+        out.remark(&format!("the dead-letter queue was not closed cleanly: {error}"));
     }
     let found = !rows.is_empty() || command.is_about_all();
     report(&command, &rows, out)?;
@@ -136,7 +136,7 @@ async fn work(
                         queue.take_out(&letter).await?;
                         json!({"id": letter.id, "done": done})
                     }
-                    // It stays where it is, and is no reason to keep the others from their turn.
+                    // It stays in the queue; the others are replayed all the same.
                     Err(error) => json!({"id": letter.id, "failed": format!("{error:#}")}),
                 }
             }
@@ -151,9 +151,8 @@ fn explained(error: BrokerError) -> anyhow::Error {
     let error = anyhow::Error::from(error);
     match is_unreadable {
         true => error.context(
-            "a letter in the dead queue can't be read (its properties hold text that is no UTF-8, or \
-             fill a frame), and nobody sees those behind it: take it out by the broker's own tools, \
-             such as `rabbitmqadmin get queue=redeem.dead ackmode=ack_requeue_false`",
+            "cannot read a dead letter (its properties hold text that is not UTF-8, or fill a frame), \
+             and it hides those behind it: remove it with the broker's own tools, such as `rabbitmqadmin get queue=redeem.dead ackmode=ack_requeue_false`",
         ),
         false => error,
     }
@@ -174,8 +173,8 @@ fn details(letter: &DeadLetter) -> Value {
     details
 }
 
-/// The ledger first: a decided job is only answered again. Else the message goes back to the
-/// workers, and only when the broker has it may it be taken out of here.
+/// Asks the ledger first: of a decided job only the result is published again. Else the message goes back
+/// to the workers, and is removed here only when the broker has confirmed it.
 async fn replay(
     letter: &DeadLetter,
     pool: &broker::Pool,
@@ -186,13 +185,13 @@ async fn replay(
     let job = request::decode(&letter.body).ok();
     let standing = match &job {
         Some(job) => ledger::find(store, &job.client, job.key).await?,
-        None => ledger::Standing::Unseen,
+        None => ledger::JobStatus::Unseen,
     };
     let (outgoing, done) = match (&job, standing) {
-        (Some(job), ledger::Standing::Decided(stored)) => {
-            let body = wire::answer::again(job, &stored);
+        (Some(job), ledger::JobStatus::Decided(stored)) => {
+            let body = wire::answer::replay(job, &stored);
             let answer = outbound::result(&received(letter), job, &body, true);
-            // Whoever waited on a direct reply has left with his channel.
+            // A direct reply queue went with the channel of its caller.
             let copies = answer.copies.into_iter().filter(|copy| !copy.is_direct_reply());
             let outgoing = std::iter::once(answer.main).chain(copies).collect();
             (outgoing, "was decided: its stored answer is published")
@@ -205,12 +204,16 @@ async fn replay(
             _ => "was decided: its stored answer would be published",
         });
     }
-    // Read before: it may have died again by the time we forget its death.
+    // Read before: the job may be dead-lettered again before its note is removed.
     let note = note(letter, store).await?;
     let publisher = Publisher::open(pool, MaxMessageSize::default()).await?;
     let receipts = publisher.publish(&outgoing, false).await?;
     if receipts.first() != Some(&ConfirmStatus::Confirmed) {
-        bail!("letter {} was not taken by the broker ({:?}): it stays here", letter.id, receipts);
+        bail!(
+            "the broker did not confirm dead letter {} ({:?}): it stays in the queue",
+            letter.id,
+            receipts
+        );
     }
     forget(note, store).await?;
     Ok(done)
@@ -219,11 +222,12 @@ async fn replay(
 fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
     let mut body = letter.body.clone();
     if restamp {
-        let mut message: Value = serde_json::from_slice(&body)
-            .with_context(|| format!("letter {} is no JSON: it can't be restamped", letter.id))?;
+        let mut message: Value = serde_json::from_slice(&body).with_context(|| {
+            format!("dead letter {} is not JSON, and cannot be restamped", letter.id)
+        })?;
         let fields = message.as_object_mut();
         let fields = fields.with_context(|| {
-            format!("letter {} is no request: it can't be restamped", letter.id)
+            format!("dead letter {} is not a request, and cannot be restamped", letter.id)
         })?;
         fields.insert("accepted_at".to_owned(), wire::rfc3339(wire::now()).into());
         body = serde_json::to_vec(&message)?;
@@ -248,7 +252,7 @@ fn received(letter: &DeadLetter) -> Received {
     }
 }
 
-/// Whose status says that it is dead, and since when.
+/// A job whose status is dead, and since when.
 type Note = (request::Known, OffsetDateTime);
 
 async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note>> {
@@ -261,7 +265,7 @@ async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note
     Ok(noted_at.map(|noted_at| (known, noted_at)))
 }
 
-/// It is no longer dead: its status must not say so.
+/// Removes the status `dead` of a job that no longer is.
 async fn forget(note: Option<Note>, store: &PgPool) -> anyhow::Result<()> {
     if let Some((known, noted_at)) = note {
         store::dead::remove(store, &known.client, known.key, noted_at).await?;

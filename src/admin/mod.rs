@@ -15,32 +15,31 @@ pub mod top;
 pub mod watch;
 
 use crate::secrets::Secrets;
+use crate::secrets::option::SecretOption;
 use anyhow::anyhow;
-use clap::Subcommand;
 use output::Output;
 use sqlx::PgPool;
 use std::process::ExitCode;
 
-/// The operator's commands.
-#[derive(Debug, Clone, Subcommand)]
+/// The operator's commands on the database.
+#[derive(Debug)]
 pub enum Command {
-    /// Client sites: who may call
-    #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Goods and code pools
-    #[command(subcommand)]
     Goods(import::goods::GoodsCommand),
-    /// Codes of a pool
-    #[command(subcommand)]
     Coupons(import::coupons::CouponsCommand),
-    /// Players and what they own
-    #[command(subcommand)]
     Players(import::players::PlayersCommand),
-    /// Branches of merchants, which verify coupons by their PINs
-    #[command(subcommand)]
     Branch(branch::BranchCommand),
-    /// Prove that the books balance; exit 1 and examples where they don't
     Audit,
+}
+
+impl Command {
+    /// The setting of the secrets, of a command that needs them.
+    pub fn secret(&self) -> Option<&SecretOption> {
+        match self {
+            Command::Branch(command) => command.secret(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs a command. Secrets are needed for the PINs of `branch create` and `branch new-pin` only.
@@ -76,15 +75,17 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     };
     let advice = match cause {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
-            "the database can't be reached: does it run, and is DATABASE_URL right?"
+            "cannot reach the database: check that it runs and that DATABASE_URL is right"
         }
         sqlx::Error::Database(cause) => match cause.code().as_deref() {
-            Some("42P01" | "42703") => "the schema is missing or old: run `redeemq migrate`",
+            Some("42P01" | "42703") => {
+                "the schema is missing or out of date: run `redeemq migrate`"
+            }
             Some("42501") => {
-                "the database user may not do this: is DATABASE_URL the operator's, and was deploy/roles.sql run after the last `redeemq migrate`?"
+                "the database user lacks rights: use the operator's DATABASE_URL, and run deploy/roles.sql after each `redeemq migrate`"
             }
             Some("3D000" | "28000" | "28P01") => {
-                "the database lets us not in: is DATABASE_URL right?"
+                "the database rejected the login: check DATABASE_URL"
             }
             _ => return error,
         },

@@ -11,14 +11,13 @@ pub type Lines = Vec<Vec<String>>;
 /// Where results and remarks go.
 pub struct Output {
     json: bool,
-    /// Whether somebody may be waiting.
+    /// Whether progress is shown.
     live: bool,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
 }
 
 impl Output {
-    /// The process's own.
     pub fn stdio(json: bool) -> Self {
         Self { json, live: true, out: Box::new(io::stdout()), err: Box::new(io::stderr()) }
     }
@@ -32,7 +31,6 @@ impl Output {
         Self { json, live: false, out: Box::new(out), err: Box::new(err) }
     }
 
-    /// Whether results are JSON.
     pub fn is_json(&self) -> bool {
         self.json
     }
@@ -50,13 +48,13 @@ impl Output {
             if self.json { serde_json::to_string(result)? + "\n" } else { aligned(&text(result)) };
         match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(error).context("the result can't be written")
+                Err(error).context("cannot write the result")
             }
             _ => Ok(()),
         }
     }
 
-    /// A remark for people, on stderr. Where that is closed, nobody wants to know.
+    /// A remark for people, on stderr. A closed stderr is no error.
     pub fn remark(&mut self, text: &str) {
         _ = writeln!(self.err, "{text}");
     }
@@ -91,7 +89,6 @@ fn aligned(lines: &Lines) -> String {
     text
 }
 
-/// A line of columns.
 pub fn line<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }

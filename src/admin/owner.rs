@@ -14,10 +14,10 @@ const NAME_MAX_BYTES: usize = 255;
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub struct Owner {
-    /// The client site that it belongs to
+    /// Client site that it belongs to
     #[arg(long, value_name = "ID", value_parser = ClientId::parse)]
     client: Option<ClientId>,
-    /// The sponsor whose offer to all clients it is
+    /// Sponsor that offers it to all clients
     #[arg(long, value_name = "NAME", value_parser = Id::parse)]
     sponsor: Option<Id>,
 }
@@ -54,7 +54,7 @@ impl Owner {
     }
 }
 
-/// Without it, everything that follows would belong to nobody.
+/// Rows of an unknown client would belong to no owner.
 pub(super) async fn client_must_exist(client: &ClientId, pool: &PgPool) -> anyhow::Result<()> {
     if !clients::exists(pool, client).await? {
         bail!("there is no client `{client}`: see `redeemq client list`, or create it first");

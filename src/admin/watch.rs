@@ -22,7 +22,7 @@ pub(super) async fn watch(
     let watched = watched::add(&mut *db, &rows).await?;
     if watched > WATCHED_MAX {
         bail!(
-            "{watched} goods would be watched, and {WATCHED_MAX} may be, for each is several time series: end the watch over others with `redeemq goods unwatch`"
+            "{watched} goods would be watched, and the limit is {WATCHED_MAX}, as each is several time series: unwatch others with `redeemq goods unwatch`"
         );
     }
     db.commit().await?;

@@ -2,7 +2,7 @@
 
 use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use crate::broker::topology::{DEAD, REPLY_PREFIX, REQUESTS, RESULTS};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::traces::{TRACEPARENT, TRACESTATE};
 use crate::wire::answer::{Body, Notice};
 use crate::wire::envelope::API_VERSION;

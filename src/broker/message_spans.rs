@@ -1,13 +1,12 @@
 //! The spans of messages: those that are published, and the request that a job's span tells of.
 
 use crate::broker::consume::received::Received;
-use crate::broker::publish::message::Outgoing;
-use crate::broker::publish::outbound::OutboundMessages;
+use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::topology::REQUESTS;
 use crate::broker::trace_headers;
 use crate::domain::job::Job;
 use crate::traces::messages::{Message, Sending};
-use crate::traces::{Place, Traces};
+use crate::traces::{SpanContext, Traces};
 use lapin::types::ShortString;
 
 /// A request, as its job's span describes it.
@@ -34,7 +33,11 @@ fn outgoing(message: &Outgoing) -> Message<'_> {
 }
 
 /// Begins the span of a message on its way; its reader continues the trace there.
-pub(crate) fn send(traces: &Traces, message: &mut Outgoing, parent: Option<&Place>) -> Sending {
+pub(crate) fn send(
+    traces: &Traces,
+    message: &mut Outgoing,
+    parent: Option<&SpanContext>,
+) -> Sending {
     let sending = traces.sending(outgoing(message), parent);
     write_headers(&sending, std::slice::from_mut(message));
     sending
@@ -44,7 +47,7 @@ pub(crate) fn send(traces: &Traces, message: &mut Outgoing, parent: Option<&Plac
 pub(crate) fn send_all(
     traces: &Traces,
     messages: &mut OutboundMessages,
-    parent: Option<&Place>,
+    parent: Option<&SpanContext>,
 ) -> Sending {
     let sending = send(traces, &mut messages.main, parent);
     write_headers(&sending, &mut messages.copies);
@@ -61,7 +64,7 @@ pub(crate) fn dead_letter(
 ) -> Sending {
     let from = traces.are_on().then(|| trace_headers::read(&received.properties)).flatten();
     let mut sending = traces.sending(outgoing(&messages.main), from.as_ref());
-    sending.tell(Some(why));
+    sending.record_outcome(Some(why));
     if sending.is_kept() {
         write_headers(&sending, &mut messages.copies);
     }
@@ -69,7 +72,7 @@ pub(crate) fn dead_letter(
 }
 
 fn write_headers(sending: &Sending, messages: &mut [Outgoing]) {
-    if let Some(span) = sending.place() {
+    if let Some(span) = sending.context() {
         messages
             .iter_mut()
             .for_each(|message| trace_headers::write(&mut message.properties, &span));

@@ -2,7 +2,7 @@
 
 use crate::broker::consume::received::Received;
 use crate::broker::short_string::short_string;
-use crate::traces::{Place, TRACEPARENT, TRACESTATE};
+use crate::traces::{SpanContext, TRACEPARENT, TRACESTATE};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -11,16 +11,16 @@ use lapin::types::{AMQPValue, FieldTable};
 const COPIED_MAX: [(&str, usize); 2] = [(TRACEPARENT, 255), (TRACESTATE, 512)];
 
 /// The span that a message continues, if it names one.
-pub(crate) fn read(properties: &BasicProperties) -> Option<Place> {
+pub(crate) fn read(properties: &BasicProperties) -> Option<SpanContext> {
     let headers = properties.headers().as_ref()?;
     let text = |name| match headers.inner().get(name) {
         Some(AMQPValue::LongString(text)) => std::str::from_utf8(text.as_bytes()).ok(),
         _ => None,
     };
-    Place::read(text(TRACEPARENT)?, text(TRACESTATE))
+    SpanContext::read(text(TRACEPARENT)?, text(TRACESTATE))
 }
 
-pub(in crate::broker) fn write(properties: &mut BasicProperties, span: &Place) {
+pub(in crate::broker) fn write(properties: &mut BasicProperties, span: &SpanContext) {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(short_string(TRACEPARENT), AMQPValue::LongString(span.traceparent().into()));
     if let Some(state) = span.tracestate() {

@@ -1,4 +1,4 @@
-//! Every code that an answer can carry, in one table. The README's table is tested against it.
+//! Every code that an answer can carry, in one table. The table in docs/codes.md is tested against it.
 
 /// The code of an answer: `0000`, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,11 +55,13 @@ pub enum Code {
     Unavailable,
     /// Accepted longer ago than the configured limit.
     TooOld,
+    /// Accepted, and the time that a caller waits is over: the decision is still to come.
+    Undecided,
 }
 
 impl Code {
     /// All codes, in the order of the table.
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 27] = [
         Code::Success,
         Code::BadCredentials,
         Code::ClientDisabled,
@@ -86,6 +88,7 @@ impl Code {
         Code::UnknownJob,
         Code::Unavailable,
         Code::TooOld,
+        Code::Undecided,
     ];
 
     /// The four digits, the message (`[ ]` and `<names>` are filled in by the answer), and the HTTP
@@ -124,6 +127,7 @@ impl Code {
             Code::UnknownJob => ("3002", "Unknown job", 404),
             Code::Unavailable => ("3003", "Temporarily unavailable , try again", 503),
             Code::TooOld => ("3004", "Job is too old to be judged", 200),
+            Code::Undecided => ("3005", "Accepted , not decided yet", 200),
         }
     }
 

@@ -6,10 +6,11 @@
 //! for something else is noticed. M binds both to the client: it tells an id that was given from
 //! one that was not, without a write on the way in. Trusted publishers over AMQP use a UUID, which is K.
 
+use super::content::{CONTENT_BYTES, Content};
 use super::id::ClientId;
+use super::operation::Operation;
 use super::outcome::Refusal;
-use super::params::Params;
-use super::request::{Operation, Request, SECRET_PARAMS};
+use super::request::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -18,33 +19,7 @@ use uuid::Uuid;
 
 /// Bytes of the MAC within an id: 128 bits can't be guessed.
 pub const MAC_BYTES: usize = 16;
-const CONTENT_BYTES: usize = 8;
 const ID_BYTES: usize = 16 + CONTENT_BYTES + MAC_BYTES;
-
-/// Fingerprint of operation and parameters: it guards a client against its own mistakes, not
-/// against an attacker, so 64 bits do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Content(pub [u8; CONTENT_BYTES]);
-
-impl Content {
-    /// Hashes the fields with their lengths, so that no two lists of fields run together.
-    pub fn of(operation: Operation, fields: &[&str]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(operation.as_str());
-        for field in fields {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field);
-        }
-        let mut content = [0; CONTENT_BYTES];
-        content.copy_from_slice(&hash.finalize()[..CONTENT_BYTES]);
-        Self(content)
-    }
-
-    /// For parameters that are no request: still the same for the same bytes of meaning.
-    pub fn of_unacceptable(operation: Operation, params: &Params) -> Self {
-        Self::of(operation, &["unacceptable", &params.canonical_without(&SECRET_PARAMS)])
-    }
-}
 
 /// K for an idempotency key: a plain hash of client and key.
 pub fn key_for(client: &ClientId, idempotency_key: &str) -> Uuid {

@@ -1,5 +1,6 @@
 //! The parameters of one request as they came, before anyone believes them.
 
+use super::form::{self, NotUtf8};
 use super::id::Id;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -59,12 +60,11 @@ impl Params {
     }
 
     /// A form body: pairs in any order.
-    pub fn from_form(body: &[u8]) -> Self {
-        let mut params = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            params.add(name, Value::String(value.into_owned()));
-        }
-        params
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn from_form(body: &[u8]) -> Result<Self, NotUtf8> {
+        Ok(form::decode(body)?.into_iter().collect())
     }
 
     /// A text of any length, without trimming.
@@ -74,6 +74,14 @@ impl Params {
             Some(Param::Once(Value::String(text))) if text.trim().is_empty() => Given::Missing,
             Some(Param::Once(Value::String(text))) => Given::Good(text),
             Some(_) => Given::Unacceptable,
+        }
+    }
+
+    /// The same, or none.
+    pub(crate) fn text_if_good(&self, name: &str) -> Option<&str> {
+        match self.text(name) {
+            Given::Good(text) => Some(text),
+            Given::Missing | Given::Unacceptable => None,
         }
     }
 
@@ -130,6 +138,16 @@ impl Params {
     }
 }
 
+impl FromIterator<(String, String)> for Params {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            params.add(name, Value::String(value));
+        }
+        params
+    }
+}
+
 impl<'de> Deserialize<'de> for Params {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
@@ -164,7 +182,7 @@ mod tests {
 
     #[test]
     fn form_and_json_say_the_same() {
-        let form = Params::from_form(b"player_id=p%201&amount=3");
+        let form = Params::from_form(b"player_id=p%201&amount=3").expect("UTF-8");
         let json = json(r#"{"amount":3,"player_id":"p 1"}"#);
         assert_eq!(form.id("player_id"), json.id("player_id"));
         assert_eq!(form.whole("amount", 1..=10), json.whole("amount", 1..=10));
@@ -199,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_repeated_name_is_unacceptable_in_both_forms() {
-        assert_eq!(Params::from_form(b"a=1&a=1").id("a"), Given::Unacceptable);
+        let form = Params::from_form(b"a=1&a=1").expect("UTF-8");
+        assert_eq!(form.id("a"), Given::Unacceptable);
         assert_eq!(json(r#"{"a":"1","a":"1"}"#).id("a"), Given::Unacceptable);
     }
 }

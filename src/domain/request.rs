@@ -1,54 +1,13 @@
-//! The five operations and their parameters, parsed once at each edge.
+//! The parameters of the five operations, parsed once at each edge.
 
+use super::content::Content;
 use super::goods::{AMOUNT_MAX, Scope};
 use super::id::{ClientId, Id};
-use super::job::Content;
+use super::operation::Operation;
 use super::outcome::Refusal;
 use super::params::{Given, Params};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-
-/// What is asked for; also the routing key of requests and the second word of results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
-    /// Units of one of the client's goods.
-    Goods,
-    /// Codes out of one of the client's pools.
-    GoodsGroup,
-    /// A merchant checks and uses up a coupon.
-    Verify,
-    /// Units of sponsored goods.
-    Sponsor,
-    /// Codes out of a sponsored pool.
-    SponsorGroup,
-}
-
-impl Operation {
-    /// All of them.
-    pub const ALL: [Operation; 5] = [
-        Operation::Goods,
-        Operation::GoodsGroup,
-        Operation::Verify,
-        Operation::Sponsor,
-        Operation::SponsorGroup,
-    ];
-
-    /// The routing key.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Operation::Goods => "goods",
-            Operation::GoodsGroup => "goods_group",
-            Operation::Verify => "verify",
-            Operation::Sponsor => "sponsor",
-            Operation::SponsorGroup => "sponsor_group",
-        }
-    }
-
-    /// Back from the routing key.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.as_str() == text)
-    }
-}
 
 /// How a redeem names what it wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,9 +56,6 @@ pub struct Verify {
 /// Most hashes of a PIN in one message, and so most secrets that may be in force. Under each key a
 /// publisher could hash another guess, and the lot counts as one wrong PIN.
 pub const PIN_HASHES_MAX: usize = 4;
-
-/// Parameters that never take part in a fingerprint: they are secrets, or differ between retries.
-pub const SECRET_PARAMS: [&str; 3] = ["token", "pin_code", "pin_hashes"];
 
 /// What parsing found wrong, collected so that one answer names all of it.
 #[derive(Default)]
@@ -304,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_for_the_same_goods_contend_whoever_asks_unless_the_goods_are_their_own() {
+    fn jobs_of_all_clients_for_the_same_goods_contend_unless_the_goods_are_their_own() {
         let contends = |client: &str, operation, text: &str| {
             let client = ClientId::parse(client).expect("a client id");
             let params = serde_json::from_str(text).expect("an object");

@@ -1,12 +1,12 @@
 //! What a batch was loaded with, and what deciding it changed.
 //!
-//! [`State`] is everything the rules may look at. It runs along while a batch is decided: each grant
-//! is booked at once, so the next job of the batch sees it. [`Changes`] is the same bookings summed
+//! [`State`] is everything the rules may look at. It is kept up to date while a batch is decided: each
+//! grant is applied at once, so the next job of the batch sees it. [`Changes`] is the same grants summed
 //! up per row, which is what gets written.
 
+use super::content::Content;
 use super::goods::{Asset, Goods, Scope};
 use super::id::{ClientId, Id};
-use super::job::Content;
 use super::outcome::{Cap, GrantedCode};
 use super::request::Target;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -17,10 +17,10 @@ use uuid::Uuid;
 /// A player of a client.
 pub type Player = (ClientId, Id);
 
-/// An answer that the ledger holds.
+/// A result that the ledger holds.
 #[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct Stored {
-    /// Fingerprint of the job that it answers.
+    /// Fingerprint of its job.
     pub content: Content,
     /// When that job was accepted.
     pub accepted_at: OffsetDateTime,
@@ -31,7 +31,7 @@ pub struct Stored {
     pub body: String,
 }
 
-/// A code that nobody holds.
+/// A code without a holder.
 #[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct FreeCode {
     /// The code.
@@ -117,7 +117,7 @@ pub struct CodeGrant {
     /// The code.
     #[debug("***")]
     pub code: Id,
-    /// The job that it answers.
+    /// The job that granted it.
     pub key: Uuid,
     /// Who holds it now.
     pub holder: Player,
@@ -176,9 +176,9 @@ pub struct Changes {
     pub pin_resets: Vec<(ClientId, i64, Id)>,
 }
 
-/// One grant as it is booked.
+/// A grant that has passed every check.
 #[derive(Debug)]
-pub struct Booking<'a> {
+pub struct NewGrant<'a> {
     /// The goods.
     pub goods: &'a Goods,
     /// For whom.
@@ -215,9 +215,9 @@ impl State {
         goods.quantity.map(|quantity| (Cap::Stock, Self::left(quantity, granted)))
     }
 
-    /// Books a grant that has passed every check, and tells the codes that went with it.
-    pub fn book(&mut self, booking: &Booking<'_>, changes: &mut Changes) -> Vec<GrantedCode> {
-        let Booking { goods, player, amount, .. } = booking;
+    /// Applies a grant; returns the codes that went with it.
+    pub fn apply(&mut self, grant: &NewGrant<'_>, changes: &mut Changes) -> Vec<GrantedCode> {
+        let NewGrant { goods, player, amount, .. } = grant;
         *self.granted.entry(goods.row).or_default() += amount;
         *changes.granted.entry(goods.row).or_default() += amount;
         if goods.per_player.is_some() {
@@ -236,11 +236,11 @@ impl State {
             }
             *changes.spent.entry(((*player).clone(), asset.clone())).or_default() += each * amount;
         }
-        if goods.group.is_some() { self.take_codes(booking, changes) } else { Vec::new() }
+        if goods.group.is_some() { self.take_codes(grant, changes) } else { Vec::new() }
     }
 
-    fn take_codes(&mut self, booking: &Booking<'_>, changes: &mut Changes) -> Vec<GrantedCode> {
-        let Booking { goods, player, amount, key, accepted_at } = booking;
+    fn take_codes(&mut self, grant: &NewGrant<'_>, changes: &mut Changes) -> Vec<GrantedCode> {
+        let NewGrant { goods, player, amount, key, accepted_at } = grant;
         let Some(codes) = self.free_codes.get_mut(&goods.row) else { return Vec::new() };
         let first = first_valid(codes, *accepted_at);
         let taken: Vec<FreeCode> = codes.drain(first..first + *amount as usize).collect();

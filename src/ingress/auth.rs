@@ -1,8 +1,11 @@
 //! `/Auth` and `/Auth/renew`: api key and secret for a token.
 
-use super::answers::{Refused, success};
+use super::answers::Answering;
+use super::call::Call;
+use super::hashing;
 use super::limits::network::Network;
-use super::{Front, body, hashing};
+use super::response::{Rejection, success};
+use super::state::AppState;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::params::{Given, Params};
@@ -20,54 +23,57 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// 0903, 0001, 0002, 0901, 3003.
-pub async fn token(
-    State(front): State<Arc<Front>>,
+pub(super) async fn token(
+    State(state): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
     request: Request,
-) -> Result<Response, Refused> {
-    grant(front, peer, request, false).await
+) -> Result<Response, Rejection> {
+    grant(state, peer, request, false).await
 }
 
 /// A new token; all earlier ones are void.
 ///
 /// # Errors
 /// As [`token`].
-pub async fn renew(
-    State(front): State<Arc<Front>>,
+pub(super) async fn renew(
+    State(state): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
     request: Request,
-) -> Result<Response, Refused> {
-    grant(front, peer, request, true).await
+) -> Result<Response, Rejection> {
+    grant(state, peer, request, true).await
 }
 
 async fn grant(
-    front: Arc<Front>,
+    state: Arc<AppState>,
     peer: Peer,
     request: Request,
     renew: bool,
-) -> Result<Response, Refused> {
-    let (parts, body) = request.into_parts();
-    let from = front.limits.hops.network(peer, &parts.headers);
-    let params = body::read(&parts, body).await?;
-    let (api_key, api_secret) = pair(&params)?;
-    // In a task of its own: a caller who hangs up must not drop a transaction half-way.
+) -> Result<Response, Rejection> {
+    let from = state.limits.hops.network(peer, request.headers());
+    let call = Call::read(&state, request).await?;
+    let (api_key, api_secret) = pair(&call.params)?;
+    // In a task of its own: a caller that hangs up must not drop a transaction half-way.
+    let (tokens, key) = (state.tokens.clone(), api_key.clone());
     let granting = tokio::spawn(async move {
-        let client = check(&front, from, &api_key, api_secret).await?;
+        let client = check(&state, from, &api_key, api_secret).await?;
         let now = wire::now();
         let (generation, issued_at) =
-            current(&front, &client, now, renew).await.map_err(unavailable)?;
-        front.tokens.renewed(&client, generation);
+            current(&state, &client, now, renew).await.map_err(unavailable)?;
+        state.tokens.renewed(&client, generation);
         let expires_at = issued_at + TOKEN_LIFE;
-        let token = front.secrets.token(&client, generation, expires_at);
+        let token = state.secrets.token(&client, generation, expires_at);
         Ok(success(200, &reply::Token { token, date_expire: wire::rfc3339(expires_at) }))
     });
-    match tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await {
-        Ok(granted) => granted.unwrap_or_else(|_panic| Err(Refused::of(Code::Internal))),
+    let granted = tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await;
+    // More may be known of the client than before.
+    Answering::tell(&call.parts.extensions, tokens.answers(&call.bearer, Some(&key)));
+    match granted {
+        Ok(granted) => granted.unwrap_or_else(|_panic| Err(Rejection::new(Code::Internal))),
         Err(_) => Err(unavailable(StoreError::Silent)),
     }
 }
 
-fn pair(params: &Params) -> Result<(String, SecretString), Refused> {
+fn pair(params: &Params) -> Result<(String, SecretString), Rejection> {
     // A key is looked up, and Postgres reads no text with a zero byte in it; a secret is only hashed.
     let (key, secret) = (params.id("api_key"), params.text("api_secret"));
     if let (Given::Good(key), Given::Good(secret)) = (&key, &secret) {
@@ -77,59 +83,64 @@ fn pair(params: &Params) -> Result<(String, SecretString), Refused> {
     let about = |wanted: Given<()>, code: Code| {
         let about = given.iter().filter(|(_, given)| *given == wanted);
         let about: Vec<&str> = about.map(|(name, _)| *name).collect();
-        (!about.is_empty()).then(|| Refused::naming(code, &about))
+        (!about.is_empty()).then(|| Rejection::naming(code, &about))
     };
     Err(about(Given::Missing, Code::MissingParameter)
         .or_else(|| about(Given::Unacceptable, Code::InvalidParameter))
-        .unwrap_or_else(|| Refused::of(Code::Internal)))
+        .unwrap_or_else(|| Rejection::new(Code::Internal)))
 }
 
-/// Whose pair it is.
+/// The client whose pair it is.
 async fn check(
-    front: &Front,
+    state: &AppState,
     from: Network,
     api_key: &str,
     secret: SecretString,
-) -> Result<ClientId, Refused> {
-    let guesses = &front.limits.guesses;
-    let proven = guesses.proven(api_key, &secret);
-    if proven.is_none() {
-        guesses.count(api_key, from).map_err(Refused::too_many)?;
+) -> Result<ClientId, Rejection> {
+    let cache = &state.limits.credential_cache;
+    let cached = cache.find(api_key, &secret);
+    if cached.is_none() {
+        state.limits.auth_throttle.count(api_key, from).map_err(Rejection::rate_limited)?;
     }
-    let known = store::in_time(clients::credentials(&front.store, api_key));
+    let known = store::in_time(clients::credentials(&state.store, api_key));
     let known = known.await.map_err(unavailable)?;
+    if let Some(known) = &known {
+        // A client made since the last poll is answered in its own way from the start. Without the database it is
+        // known with the next poll.
+        let _ = state.tokens.learn(&known.client, &state.store).await;
+    }
     let stored = known.as_ref().map(|known| known.api_secret_hash.expose_secret().to_owned());
-    if proven.is_none() || proven != stored {
+    if cached.is_none() || cached != stored {
         if !hashing::verify(secret.clone(), stored.clone()).await? {
-            // Only what was right before can be right no more: a guess takes nothing from anyone.
-            if proven.is_some() {
-                guesses.disprove(api_key);
+            // Only a pair that was right can become wrong: a guess removes nobody's.
+            if cached.is_some() {
+                cache.remove(api_key);
             }
-            return Err(Refused::of(Code::BadCredentials));
+            return Err(Rejection::new(Code::BadCredentials));
         }
-        guesses.prove(api_key, &secret, stored.unwrap_or_default());
+        cache.insert(api_key, &secret, stored.unwrap_or_default());
     }
     match known {
         Some(known) if known.enabled => Ok(known.client),
-        Some(_) => Err(Refused::of(Code::ClientDisabled)),
-        None => Err(Refused::of(Code::BadCredentials)),
+        Some(_) => Err(Rejection::new(Code::ClientDisabled)),
+        None => Err(Rejection::new(Code::BadCredentials)),
     }
 }
 
 async fn current(
-    front: &Front,
+    state: &AppState,
     client: &ClientId,
     now: time::OffsetDateTime,
     renew: bool,
 ) -> store::Result<(i32, time::OffsetDateTime)> {
-    let mut db = front.store.begin().await?;
+    let mut db = state.store.begin().await?;
     let current = clients::current_token(&mut db, client, now, TOKEN_LIFE, renew).await?;
     db.commit().await?;
     Ok(current)
 }
 
-/// The database is away: `/Auth` can't be answered, accepting jobs goes on.
-fn unavailable(error: impl Into<StoreError>) -> Refused {
+/// Without the database `/Auth` can't be answered; jobs are still accepted.
+fn unavailable(error: impl Into<StoreError>) -> Rejection {
     tracing::warn!(error = %error.into(), "the database did not answer");
-    Refused::of(Code::Unavailable)
+    Rejection::new(Code::Unavailable)
 }

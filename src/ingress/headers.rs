@@ -1,7 +1,8 @@
 //! The request headers that the contract knows.
 
-use super::answers::Refused;
-use axum::http::{HeaderMap, header};
+use super::response::Rejection;
+use crate::domain::params::Params;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use std::time::Duration;
 
 /// Longest `Prefer: wait`.
@@ -13,7 +14,10 @@ const VISIBLE_MAX: usize = 255;
 ///
 /// # Errors
 /// 2302 naming the header.
-pub fn visible<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refused> {
+pub fn visible<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'a str>, Rejection> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
@@ -22,22 +26,34 @@ pub fn visible<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<
     if fits && values.next().is_none() {
         Ok(Some(text))
     } else {
-        Err(Refused::about(name).because("1 to 255 visible ASCII characters, once"))
+        Err(Rejection::invalid(name).because("1 to 255 visible ASCII characters, once"))
     }
 }
 
 /// The bearer token.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
+    bearer_in(headers.get(header::AUTHORIZATION)?)
+}
+
+/// The bearer token in this value of `Authorization`.
+pub(super) fn bearer_in(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// How long the caller prefers to wait, at most 30 s. What can't be read is no preference (RFC 7240).
+/// The parameters of the URL; none when they are not UTF-8.
+pub(super) fn query(uri: &Uri) -> Params {
+    uri.query().and_then(|query| Params::from_form(query.as_bytes()).ok()).unwrap_or_default()
+}
+
+/// Whether the caller prefers 202 to a wait (`respond-async`, RFC 7240).
+pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
+    preferences(headers).any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// How long the caller prefers to wait, at most 30 s. An unreadable preference is none (RFC 7240).
 pub fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let preferences = lines.flat_map(|line| line.split([',', ';']));
-    let seconds = preferences.filter_map(|preference| {
+    let seconds = preferences(headers).filter_map(|preference| {
         let (name, value) = preference.trim().split_once('=')?;
         let value = value.trim().trim_matches('"');
         name.trim().eq_ignore_ascii_case("wait").then(|| value.parse::<u64>().ok())?
@@ -45,10 +61,14 @@ pub fn wait(headers: &HeaderMap) -> Option<Duration> {
     seconds.take(1).next().filter(|s| *s > 0).map(|s| Duration::from_secs(s.min(WAIT_MAX_SECONDS)))
 }
 
+fn preferences(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split([',', ';']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     fn headers(name: &'static str, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -71,6 +91,14 @@ mod tests {
             let found = wait(&headers("prefer", &values));
             assert_eq!(found, seconds.map(Duration::from_secs), "{values:?}");
         }
+    }
+
+    #[test]
+    fn respond_async_is_found_among_other_preferences() {
+        let prefers = |values: &[&str]| prefers_async(&headers("prefer", values));
+        assert!(prefers(&["respond-async"]) && prefers(&["wait=5, Respond-Async"]));
+        assert!(prefers(&["wait=5", "respond-async"]));
+        assert!(!prefers(&[]) && !prefers(&["wait=5"]) && !prefers(&["respond-asynchronously"]));
     }
 
     #[test]

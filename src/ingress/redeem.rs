@@ -1,60 +1,60 @@
-//! The five operations: a request becomes a message, and 202 once the broker has confirmed it.
+//! The five operations: a request becomes a message, and is answered once the broker has confirmed it.
 
-use super::answers::{Refused, applied, decision, success};
-use super::gate::Passed;
-use super::jobs::{self, Asked};
-use super::replies::Ticket;
-use super::{Front, body, headers};
-use crate::broker::publish::message::Outgoing;
-use crate::broker::topology::REQUESTS;
-use crate::broker::topology::lanes;
-use crate::broker::{BasicProperties, message_spans, short_string, try_short_string};
+use super::call::Call;
+use super::headers;
+use super::jobs::{self, JobRef};
+use super::pending_replies::ReplyWaiter;
+use super::publisher_task::Acceptance;
+use super::request_message::RequestMessage;
+use super::response::{Rejection, decision};
+use super::state::AppState;
+use super::wait::Wait;
+use crate::broker::message_spans;
+use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::job::key_for;
+use crate::domain::operation::Operation;
 use crate::domain::params::{Given, Params};
-use crate::domain::request::{Operation, Request};
+use crate::domain::request::Request;
 use crate::secrets::Secrets;
-use crate::traces::Place;
-use crate::wire::{self, reply};
+use crate::traces::SpanContext;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Accepts one request.
 ///
 /// # Errors
-/// What can be refused without the books: form, token, and a broker that does not take it.
-pub async fn accept(
+/// What can be refused without the ledger: form, token, and a broker that does not accept it.
+pub(super) async fn accept(
     operation: Operation,
-    State(front): State<Arc<Front>>,
+    State(state): State<Arc<AppState>>,
     request: axum::extract::Request,
-) -> Result<Response, Refused> {
-    let (parts, body) = request.into_parts();
-    let mut params = body::read(&parts, body).await?;
-    let token = body::token(&parts, &params)?;
-    let client = front.tokens.judge(token.as_deref());
+) -> Result<Response, Rejection> {
+    let Call { parts, mut params, bearer, answers } = Call::read(&state, request).await?;
+    let client = state.tokens.verify(&bearer);
     if let Ok(client) = &client {
-        front.limits.of_client(client)?;
+        state.limits.of_client(client)?;
     }
-    seal_pin(&mut params, &front.secrets);
+    if answers == AnswerMode::Sync && params.text("amount") == Given::Missing {
+        params.set("amount", Some(json!(1)));
+    }
+    hash_pin(&mut params, &state.secrets);
     let request = parse(operation, client.as_ref().ok(), &params)?;
     let client = client?;
 
     let key = headers::visible(&parts.headers, "Idempotency-Key")?;
     let key = key.map_or_else(Uuid::now_v7, |key| key_for(&client, key));
-    let asked =
-        Asked { id: front.secrets.job_id(&client, key, request.content(operation)), client };
-    let waiting = front.may_wait(&parts.headers);
-    let wait = waiting.as_ref().map(|(wait, _place)| *wait);
+    let job = JobRef { id: state.secrets.job_id(&client, key, request.content(operation)), client };
     let correlation_id = correlation(&parts.headers)?;
-    let message = Message { operation, request, correlation_id, from: parts.extensions.get() };
-    publish(&front, &asked, message, wait).await
+    let message = RequestMessage { operation, request, correlation_id };
+    let wait = Wait::of(&state, answers, &parts.headers);
+    publish(&state, &job, message, parts.extensions.get(), wait).await
 }
 
 /// Parameters are judged before the token, as the order of checks has it.
@@ -62,13 +62,13 @@ fn parse(
     operation: Operation,
     client: Option<&ClientId>,
     params: &Params,
-) -> Result<Request, Refused> {
+) -> Result<Request, Rejection> {
     let nobody = ClientId::trusted(String::new());
     Ok(Request::parse(operation, client.unwrap_or(&nobody), params)?)
 }
 
-/// From here on the PIN exists only as keyed hashes. Hashes that a caller sends count for nothing.
-fn seal_pin(params: &mut Params, secrets: &Secrets) {
+/// Replaces the PIN by keyed hashes, the only form in which it travels. Hashes that a caller sends are dropped.
+fn hash_pin(params: &mut Params, secrets: &Secrets) {
     let hashes = match params.id("pin_code") {
         Given::Good(pin) => Some(json!(secrets.pin_hashes(pin.as_str()))),
         Given::Missing | Given::Unacceptable => None,
@@ -79,96 +79,64 @@ fn seal_pin(params: &mut Params, secrets: &Secrets) {
     params.set("pin_hashes", hashes);
 }
 
-fn correlation(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+fn correlation(headers: &HeaderMap) -> Result<Option<String>, Rejection> {
     Ok(headers::visible(headers, "X-Correlation-Id")?.map(str::to_owned))
 }
 
-struct Message<'a> {
-    operation: Operation,
-    request: Request,
-    correlation_id: Option<String>,
-    /// Where its trace comes from, while there are any.
-    from: Option<&'a Place>,
-}
-
-impl Message<'_> {
-    fn outgoing(&self, asked: &Asked, reply_to: Option<&str>) -> Outgoing {
-        let job_id = asked.id.to_string();
-        let client = &asked.client;
-        let body =
-            wire::request::encode(&job_id, client, self.operation, wire::now(), &self.request);
-        let correlation_id = self.correlation_id.as_deref().unwrap_or(&job_id);
-        let mut properties = BasicProperties::default()
-            .with_message_id(short_string(&job_id))
-            .with_correlation_id(short_string(correlation_id))
-            .with_type(short_string(self.operation.as_str()))
-            .with_content_type(short_string("application/json"))
-            .with_headers(lanes::contending_for(&self.request.contends_for(client)))
-            .with_delivery_mode(2);
-        if let Some(reply_to) = reply_to.and_then(try_short_string) {
-            properties = properties.with_reply_to(reply_to);
-        }
-        Outgoing {
-            exchange: REQUESTS,
-            routing_key: short_string(self.operation.as_str()),
-            mandatory: true,
-            properties,
-            body: body.into(),
-        }
-    }
-}
-
 async fn publish(
-    front: &Front,
-    asked: &Asked,
-    message: Message<'_>,
-    wait: Option<Duration>,
-) -> Result<Response, Refused> {
-    let deadline = wait.map(|wait| Instant::now() + wait);
-    let job_id = asked.id.to_string();
-    let ticket = wait.and_then(|_| front.replies.wait_for(&job_id));
-    let reply_to = ticket.as_ref().map(|ticket| ticket.reply_to.as_str());
+    state: &AppState,
+    job: &JobRef,
+    message: RequestMessage,
+    parent: Option<&SpanContext>,
+    wait: Wait<'_>,
+) -> Result<Response, Rejection> {
+    let deadline = wait.limit.map(|limit| Instant::now() + limit);
+    let job_id = job.id.to_string();
+    let waiter = deadline.and_then(|_| state.replies.wait_for(&job_id));
+    let reply_to = waiter.as_ref().map(|waiter| waiter.reply_to.as_str());
     let operation = message.operation.as_str();
-    let mut outgoing = message.outgoing(asked, reply_to);
-    let mut sending = message_spans::send(&front.traces, &mut outgoing, message.from);
-    let passed = front.gate.pass(outgoing).await;
-    sending.tell(passed.fault());
-    match passed {
-        Passed::Confirmed => {
+    let mut outgoing = message.outgoing(job, reply_to);
+    let mut sending = message_spans::send(&state.traces, &mut outgoing, parent);
+    let acceptance = state.publisher.publish(outgoing).await;
+    sending.record_outcome(fault(acceptance));
+    match acceptance {
+        Acceptance::Confirmed => {
             metrics::counter!("redeemq_accepted_total", "operation" => operation).increment(1);
         }
-        Passed::Refused(reason) => return Err(Refused::of(Code::Unavailable).because(reason)),
-        Passed::Unknown => return Err(Refused::unknown()),
+        Acceptance::Refused(reason) => {
+            return Err(Rejection::new(Code::Unavailable).because(reason));
+        }
+        Acceptance::Unknown => return Err(Rejection::unconfirmed()),
     }
-    let (Some(wait), Some(deadline)) = (wait, deadline) else { return Ok(queued(&job_id)) };
-    let answered = tokio::select! {
-        answered = wait_for_result(front, asked, ticket, deadline) => answered,
-        // Rather the id now than a connection that breaks off.
-        () = front.stop.cancelled() => None,
+    let Some(deadline) = deadline else { return Ok(wait.answer(None, &job_id)) };
+    let decision = tokio::select! {
+        decision = wait_for_result(state, job, waiter, deadline) => decision,
+        // The server stops: the id now, rather than a connection that breaks off.
+        () = state.stop.cancelled() => None,
     };
-    Ok(answered.map_or_else(|| queued(&job_id), |answer| applied(answer, wait.as_secs())))
+    Ok(wait.answer(decision, &job_id))
 }
 
-/// The decision, if it comes in time; by the ledger where the reply queue is lost.
+/// The decision, if it comes in time; from the ledger when the reply queue is lost.
 async fn wait_for_result(
-    front: &Front,
-    asked: &Asked,
-    ticket: Option<Ticket>,
+    state: &AppState,
+    job: &JobRef,
+    waiter: Option<ReplyWaiter>,
     deadline: Instant,
 ) -> Option<Response> {
-    if let Some(mut ticket) = ticket
-        && let Some(body) = tokio::time::timeout_at(deadline, ticket.result()).await.ok()?
+    if let Some(mut waiter) = waiter
+        && let Some(body) = tokio::time::timeout_at(deadline, waiter.result()).await.ok()?
     {
         return decision(&body);
     }
-    jobs::decision_by(front, asked, deadline).await
+    jobs::decision_by(state, job, deadline).await
 }
 
-fn queued(job_id: &str) -> Response {
-    let response = reply::Queued { job_id, status: "queued" };
-    let mut response = success(202, &response);
-    if let Ok(location) = HeaderValue::from_str(&format!("/Redeem/jobs/{job_id}")) {
-        response.headers_mut().insert(header::LOCATION, location);
+/// For the span: why the message is not known to be published.
+fn fault(acceptance: Acceptance) -> Option<&'static str> {
+    match acceptance {
+        Acceptance::Confirmed => None,
+        Acceptance::Refused(_) => Some("refused"),
+        Acceptance::Unknown => Some("unknown"),
     }
-    response
 }

@@ -1,87 +1,229 @@
-//! Whose request it is. Tokens are self-contained, so this needs no database: renewed and disabled
-//! clients are known from a snapshot that is polled. Without one yet, the signature decides.
+//! Verifies tokens, and knows how each client is answered. Tokens are self-contained, so this needs no database:
+//! what changes about clients is known from a snapshot that is polled. Until there is one, a token's signature alone
+//! decides, and every client is answered by default.
 
-use super::answers::Refused;
+use super::response::Rejection;
+use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, Token};
 use crate::store;
-use crate::store::clients::{self, Standing};
+use crate::store::clients::{self, ClientStatus};
 use crate::wire;
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How old the snapshot may get while the database answers.
+/// Age of the snapshot while the database answers.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
-type Snapshot = Option<HashMap<ClientId, Standing>>;
+/// The token of a request.
+pub(super) enum Bearer {
+    Missing,
+    /// Not signed by us.
+    Void,
+    /// Signed by us; it may have expired or been renewed.
+    Signed(Token),
+}
 
-/// The judge of tokens.
-pub struct Tokens {
+/// All clients as the database had them.
+#[derive(Default)]
+struct Snapshot {
+    standings: HashMap<ClientId, ClientStatus>,
+    /// By SHA-256 of the api_key.
+    by_api_key: HashMap<Vec<u8>, ClientId>,
+}
+
+impl FromIterator<clients::Snapshot> for Snapshot {
+    fn from_iter<T: IntoIterator<Item = clients::Snapshot>>(clients: T) -> Self {
+        let mut snapshot = Self::default();
+        for clients::Snapshot { client, api_key_hash, standing } in clients {
+            snapshot.by_api_key.insert(api_key_hash, client.clone());
+            snapshot.standings.insert(client, standing);
+        }
+        snapshot
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Tokens {
     secrets: Secrets,
-    snapshot: Arc<RwLock<Snapshot>>,
+    /// How a request is answered whose client is unknown.
+    default: AnswerMode,
+    snapshot: Arc<RwLock<Option<Snapshot>>>,
 }
 
 impl Tokens {
     /// Begins to poll the snapshot.
-    pub fn watch(
+    pub(super) fn watch(
         store: PgPool,
         secrets: Secrets,
+        default: AnswerMode,
         tasks: &mut JoinSet<Option<()>>,
         stop: &CancellationToken,
     ) -> Self {
-        let snapshot = Arc::new(RwLock::new(None));
-        let watching = poll(store, Arc::clone(&snapshot));
-        tasks.spawn(stop.clone().run_until_cancelled_owned(watching));
-        Self { secrets, snapshot }
+        let tokens = Self { secrets, default, snapshot: Arc::default() };
+        let polling = tokens.clone().poll(store);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(polling));
+        tokens
+    }
+
+    pub(super) fn read(&self, token: Option<&str>) -> Bearer {
+        match token {
+            None => Bearer::Missing,
+            Some(text) => self.secrets.signed_token(text).map_or(Bearer::Void, Bearer::Signed),
+        }
     }
 
     /// The client that holds this token.
     ///
     /// # Errors
     /// 0902 without one, 0900 for one that is void, 0002 for a disabled client.
-    pub fn judge(&self, token: Option<&str>) -> Result<ClientId, Refused> {
-        let token = token.ok_or_else(|| Refused::of(Code::TokenRequired))?;
-        let void = || Refused::of(Code::InvalidToken);
-        let token = self.secrets.read_token(token, wire::now()).ok_or_else(void)?;
-        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(standings) = snapshot.as_ref() else { return Ok(token.client) };
-        match standings.get(&token.client) {
+    pub(super) fn verify(&self, bearer: &Bearer) -> Result<ClientId, Rejection> {
+        let void = || Rejection::new(Code::InvalidToken);
+        let token = match bearer {
+            Bearer::Missing => return Err(Rejection::new(Code::TokenRequired)),
+            Bearer::Void => return Err(void()),
+            Bearer::Signed(token) if wire::now() >= token.expires_at => return Err(void()),
+            Bearer::Signed(token) => token,
+        };
+        let snapshot = self.snapshot();
+        let Some(snapshot) = snapshot.as_ref() else { return Ok(token.client.clone()) };
+        match snapshot.standings.get(&token.client) {
             Some(standing) if token.generation < standing.token_generation => Err(void()),
-            Some(standing) if !standing.enabled => Err(Refused::of(Code::ClientDisabled)),
-            // A client younger than the snapshot: the signature is enough, and the worker asks again.
-            Some(_) | None => Ok(token.client),
+            Some(standing) if !standing.enabled => Err(Rejection::new(Code::ClientDisabled)),
+            // A client newer than the snapshot: the signature is enough, and the worker checks again.
+            Some(_) | None => Ok(token.client.clone()),
         }
     }
 
-    /// A renewal on this ingress holds here at once.
-    pub fn renewed(&self, client: &ClientId, token_generation: i32) {
+    /// How a request is answered: as the client of its token is, else as the client of its api_key.
+    pub(super) fn answers(&self, bearer: &Bearer, api_key: Option<&str>) -> AnswerMode {
+        let snapshot = self.snapshot();
+        let Some(snapshot) = snapshot.as_ref() else { return self.default };
+        let client = match (bearer, api_key) {
+            (Bearer::Signed(token), _) => Some(&token.client),
+            (_, Some(key)) => snapshot.by_api_key.get(Sha256::digest(key).as_slice()),
+            (_, None) => None,
+        };
+        let standing = client.and_then(|client| snapshot.standings.get(client));
+        standing.map_or(self.default, |standing| standing.answers)
+    }
+
+    /// A renewal on this ingress takes effect here at once.
+    pub(super) fn renewed(&self, client: &ClientId, token_generation: i32) {
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(standing) = snapshot.as_mut().and_then(|all| all.get_mut(client)) {
+        let standings = snapshot.as_mut().map(|snapshot| &mut snapshot.standings);
+        if let Some(standing) = standings.and_then(|all| all.get_mut(client)) {
             standing.token_generation = token_generation;
         }
     }
+
+    /// Polls once more when this client, which the database knows, is newer than the snapshot.
+    pub(super) async fn learn(&self, client: &ClientId, store: &PgPool) -> store::Result<()> {
+        let knows = |snapshot: &Snapshot| snapshot.standings.contains_key(client);
+        if self.snapshot().as_ref().is_some_and(knows) {
+            return Ok(());
+        }
+        self.refresh(store).await
+    }
+
+    async fn refresh(&self, store: &PgPool) -> store::Result<()> {
+        let clients = store::in_time(clients::snapshot(store)).await?;
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        *snapshot = Some(clients.into_iter().collect());
+        Ok(())
+    }
+
+    async fn poll(self, store: PgPool) {
+        let mut is_failing = false;
+        loop {
+            match self.refresh(&store).await {
+                Ok(()) => is_failing = false,
+                Err(error) if !is_failing => {
+                    tracing::warn!(%error, "can't read clients; the last snapshot stays in force");
+                    is_failing = true;
+                }
+                Err(_) => {}
+            }
+            metrics::gauge!("redeemq_clients_snapshot_failing")
+                .set(f64::from(u8::from(is_failing)));
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+    }
+
+    fn snapshot(&self) -> RwLockReadGuard<'_, Option<Snapshot>> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn poll(pool: PgPool, snapshot: Arc<RwLock<Snapshot>>) {
-    let mut failing = false;
-    loop {
-        match store::in_time(clients::snapshot(&pool)).await {
-            Ok(standings) => {
-                *snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(standings);
-                failing = false;
-            }
-            Err(error) if !failing => {
-                tracing::warn!(%error, "clients can't be read: the last snapshot stays in force");
-                failing = true;
-            }
-            Err(_) => {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::TOKEN_LIFE;
+
+    fn client(id: &str) -> ClientId {
+        ClientId::parse(id).expect("a client id")
+    }
+
+    /// `web` is answered synchronously, `queue` is not; each one's api_key is its id.
+    fn tokens(default: AnswerMode) -> Tokens {
+        let secret = "0123456789abcdef0123456789abcdef".to_owned().into();
+        let known = |id, answers| clients::Snapshot {
+            client: client(id),
+            api_key_hash: Sha256::digest(id).to_vec(),
+            standing: ClientStatus { enabled: true, token_generation: 2, answers },
+        };
+        let all = [known("web", AnswerMode::Sync), known("queue", AnswerMode::Async)];
+        Tokens {
+            secrets: Secrets::parse(&secret).expect("a secret"),
+            default,
+            snapshot: Arc::new(RwLock::new(Some(all.into_iter().collect()))),
         }
-        metrics::gauge!("redeemq_clients_snapshot_failing").set(f64::from(u8::from(failing)));
-        tokio::time::sleep(POLL_EVERY).await;
+    }
+
+    #[test]
+    fn a_request_belongs_to_its_tokens_client_else_to_its_api_keys_else_to_nobody() {
+        use AnswerMode::{Async, Sync};
+        for default in [Async, Sync] {
+            let tokens = tokens(default);
+            let now = wire::now();
+            let token = |id, generation, at| tokens.secrets.token(&client(id), generation, at);
+            let alive = now + TOKEN_LIFE;
+            for (token, api_key, expected) in [
+                (Some(token("web", 2, alive)), None, Sync),
+                (Some(token("web", 2, alive)), Some("queue"), Sync),
+                (Some(token("queue", 2, alive)), Some("web"), Async),
+                (Some(token("web", 2, now)), None, Sync),
+                (Some(token("web", 1, alive)), None, Sync),
+                (Some(token("stranger", 0, alive)), Some("web"), default),
+                (Some("forged".to_owned()), Some("web"), Sync),
+                (Some("forged".to_owned()), Some("queue"), Async),
+                (Some("forged".to_owned()), None, default),
+                (None, Some("web"), Sync),
+                (None, Some("nobody's"), default),
+                (None, None, default),
+            ] {
+                let answers = tokens.answers(&tokens.read(token.as_deref()), api_key);
+                assert_eq!(answers, expected, "{token:?} {api_key:?} {default}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_expired_or_renewed_token_is_void_though_it_can_be_read() {
+        let tokens = tokens(AnswerMode::Async);
+        let now = wire::now();
+        let verified = |generation, at| {
+            let token = tokens.secrets.token(&client("web"), generation, at);
+            tokens.verify(&tokens.read(Some(&token))).ok()
+        };
+        assert_eq!(verified(2, now + TOKEN_LIFE), Some(client("web")));
+        assert_eq!(verified(1, now + TOKEN_LIFE), None);
+        assert_eq!(verified(2, now), None);
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Scrapers and probes are few, and whoever floods this address shall not take the ingress's files.
+/// Scrapers and probes are few, and a flood of this address must not use up the ingress's open files.
 const BOUNDS: Bounds =
     Bounds { name: "metrics", connections_max: 32, idle_max: Duration::from_secs(75) };
 /// Without it histograms grow without bound.
@@ -68,7 +68,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        anyhow::anyhow!("REDEEMQ_METRICS_ADDR: can't listen on {address}: {error}")
+        anyhow::anyhow!("REDEEMQ_METRICS_ADDR: cannot listen on {address}: {error}")
     })?;
     tracing::info!(address = %listener.local_addr()?, "serving metrics");
     let upkeep = metrics.recorder.clone();

@@ -17,17 +17,16 @@ pub async fn watch(url: SecretString, every: Duration) {
         match Depths::open(&url, "redeemq: queues").await {
             Ok(mut depths) => {
                 let error = look_on(&mut depths, every, &mut told, &mut pauses).await;
-                tracing::debug!(%error, "queues can't be looked at");
+                tracing::debug!(%error, "cannot read queue depths");
                 depths.close().await;
             }
-            Err(error) => tracing::debug!(%error, "queues can't be looked at"),
+            Err(error) => tracing::debug!(%error, "cannot read queue depths"),
         }
         told.drain(..).for_each(|queue| tell(&queue, f64::NAN, f64::NAN));
         sleep(pauses.draw().max(every)).await;
     }
 }
 
-/// Until it fails.
 async fn look_on(
     depths: &mut Depths,
     every: Duration,

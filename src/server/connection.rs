@@ -1,21 +1,22 @@
-//! One connection, and what its caller may take his time over.
+//! One connection, and how long its caller may take.
 //!
-//! | he | may take | else |
+//! | the caller | may take | else |
 //! |---|---|---|
-//! | sends the first request's line and headers | [`FIRST_HEAD_MAX`] | is cut off |
-//! | sends those of the next one, the pause before it included | the idle bound | is cut off |
-//! | sends a body | what its reader allows | is answered so, and cut off |
-//! | reads an answer | [`UNREAD_MAX`] without a byte | is cut off |
+//! | sends the first request's line and headers | [`FIRST_HEAD_MAX`] | is disconnected |
+//! | sends those of the next one, including the pause before | the idle limit | is disconnected |
+//! | sends a body | what its reader allows | gets a response, and is disconnected |
+//! | reads a response | [`UNREAD_MAX`] without a byte | is disconnected |
 //!
-//! The next request's headers need no bound of their own: who drips them holds no more than who is idle.
+//! The next request's headers need no limit of their own: sending them slowly holds no more than being idle.
 
-use super::Peer;
+use super::path;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,28 +28,32 @@ use tower_service::Service as _;
 
 /// Longest time to the end of the first request's headers.
 pub const FIRST_HEAD_MAX: Duration = Duration::from_secs(10);
-/// Longest time without a byte taken while an answer waits to be read.
+/// Longest time without a byte read while a response waits.
 pub const UNREAD_MAX: Duration = Duration::from_secs(10);
-/// Most bytes in request line and headers; more are answered 431, as are more than 100 headers.
+/// Most bytes in request line and headers; more get 431, as do more than 100 headers.
 pub const HEAD_MAX_BYTES: usize = 16 * 1024;
-/// Most bytes of what was sent ahead that are kept.
+/// Most bytes of pipelined requests that are buffered.
 const BUFFER_MAX_BYTES: usize = 64 * 1024;
 
-/// What is expected of a caller.
+/// Who is at the other end of a connection; an extension of each request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manners {
+pub struct Peer(pub SocketAddr);
+
+/// How long a caller may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectionLimits {
     first_head_max: Duration,
     idle_max: Duration,
     may_stay: bool,
 }
 
-impl Manners {
-    pub(super) fn of_a_guest(idle_max: Duration) -> Self {
+impl ConnectionLimits {
+    pub(super) fn usual(idle_max: Duration) -> Self {
         Self { first_head_max: FIRST_HEAD_MAX.min(idle_max), idle_max, may_stay: true }
     }
 
-    /// One request, to be told that there is no place.
-    pub(super) fn of_one_too_many(time: Duration) -> Self {
+    /// One request, which is refused: all places are taken.
+    pub(super) fn refusal(time: Duration) -> Self {
         Self { first_head_max: time, idle_max: time, may_stay: false }
     }
 }
@@ -56,16 +61,14 @@ impl Manners {
 /// Why a connection was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The first request did not come, or not whole.
+    /// The first request did not come, or not completely.
     NoRequest,
-    /// No further request came.
     Idle,
-    /// An answer was not read.
+    /// A response was not read.
     Unread,
 }
 
 impl Cut {
-    /// For metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Cut::NoRequest => "no_request",
@@ -80,7 +83,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
     router: Router,
-    manners: Manners,
+    limits: ConnectionLimits,
     stop: CancellationToken,
 ) -> Option<Cut> {
     let mut stream = TimeoutStream::new(stream);
@@ -90,18 +93,19 @@ pub(super) async fn serve(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
+        path::tidy(request.uri_mut());
         router.clone().call(request)
     });
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(manners.idle_max)
+            .header_read_timeout(limits.idle_max)
             .max_header_size(HEAD_MAX_BYTES)
             .max_buf_size(BUFFER_MAX_BYTES)
-            .keep_alive(manners.may_stay)
+            .keep_alive(limits.may_stay)
             .serve_connection(TokioIo::new(Box::pin(stream)), service)
     );
-    let mut first_head = pin!(tokio::time::sleep(manners.first_head_max));
+    let mut first_head = pin!(tokio::time::sleep(limits.first_head_max));
     let (mut first_is_due, mut stopping) = (true, false);
     loop {
         tokio::select! {
@@ -123,7 +127,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Callers who hang up half-way are none of our business.
+/// A caller that hangs up half-way is no fault.
 fn why(error: &hyper::Error, has_asked: bool) -> Option<Cut> {
     if is_unread(error) {
         return Some(Cut::Unread);

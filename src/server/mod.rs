@@ -1,13 +1,16 @@
 //! HTTP connections: how many there may be at a time, and how long each may take over what it does.
 //!
-//! A connection costs an open file and some memory, whatever comes through it. So their number is
-//! bounded; one beyond the bound is answered that it is one too many, at once, instead of waiting for
-//! a place; and none keeps its place for long without using it: see [`connection`].
+//! A connection costs an open file and some memory, whatever comes through it. So their number is limited.
+//! A connection beyond the limit is refused at once instead of waiting, and none stays open for long without
+//! a request: see [`connection`].
 
 pub mod connection;
+mod path;
+
+pub use connection::Peer;
 
 use axum::Router;
-use connection::Manners;
+use connection::ConnectionLimits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,37 +19,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a stopping server waits for the answers that are under way.
+/// How long a stopping server waits for responses under way.
 const GRACE: Duration = Duration::from_secs(5);
-/// Connections beyond the bound that are told so at a time; those beyond these are just closed.
+/// Connections beyond the limit that get a response at a time; further ones are just closed.
 const TURNED_AWAY_MAX: usize = 64;
-/// How long one of them may take to send the request that it is turned away with.
+/// Time that one of them has to send the request that is refused.
 const TURNED_AWAY_TIME: Duration = Duration::from_secs(2);
-/// Pause after a connection could not be taken: without files to open, the next try fails as well.
+/// Pause after a failed accept: without free file descriptors the next one fails as well.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Who is at the other end of a connection; an extension of each request.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-/// What a server allows.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// For its metrics.
     pub name: &'static str,
-    /// Connections at a time.
     pub connections_max: usize,
     /// How long one may be without a whole request, once it has sent the first.
     pub idle_max: Duration,
 }
 
-/// The process answers: that is all it says.
+/// The process responds: nothing more is checked.
 pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Serves until told to stop; then until the last answer, but no longer than the grace: whoever takes
-/// longer would hold the end for ever. `full` answers on connections beyond the bound.
+/// Serves until told to stop; then until the last response, but no longer than the grace period: a slow
+/// caller must not hold up the end. `full` responds on connections beyond the limit.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -61,17 +57,17 @@ pub async fn serve(
     let taking = async {
         loop {
             let (stream, peer) = accept(&listener).await;
-            let (place, router, manners) = match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => (place, &router, Manners::of_a_guest(bounds.idle_max)),
+            let (place, router, limits) = match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => (place, &router, ConnectionLimits::usual(bounds.idle_max)),
                 Err(_) => {
                     metrics::counter!("redeemq_connections_refused_total", "server" => bounds.name)
                         .increment(1);
                     let Ok(place) = Arc::clone(&turned_away).try_acquire_owned() else { continue };
-                    (place, &full, Manners::of_one_too_many(TURNED_AWAY_TIME))
+                    (place, &full, ConnectionLimits::refusal(TURNED_AWAY_TIME))
                 }
             };
             let serving =
-                connection::serve(stream, Peer(peer), router.clone(), manners, stop.clone());
+                connection::serve(stream, Peer(peer), router.clone(), limits, stop.clone());
             let serving = counted(bounds.name, place, serving);
             connections.spawn(cut.clone().run_until_cancelled_owned(serving));
         }
@@ -80,7 +76,10 @@ pub async fn serve(
     drop(listener);
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "callers are cut off: they take too long");
+        tracing::warn!(
+            connections = connections.len(),
+            "shutdown: closing connections that are still open"
+        );
         cut.cancel();
     }
 }
@@ -89,10 +88,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // The caller has gone before he was taken.
+            // The caller hung up before it was accepted.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "can't take connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
+                tracing::warn!(%error, "cannot accept connections: raise the limit of open files (ulimit -n), or lower REDEEMQ_CONNECTIONS_MAX");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -4,20 +4,16 @@ use super::error::Result;
 use crate::domain::goods::Scope;
 use sqlx::PgExecutor;
 
-/// A branch to be.
 #[derive(derive_more::Debug)]
 pub struct NewBranch<'a> {
-    /// Whose pools it verifies.
     pub scope: &'a Scope,
     /// Which sponsor's, for sponsored ones.
     pub sponsor: Option<&'a str>,
-    /// For people.
     pub merchant: &'a str,
     /// For people, and in the answer to a second verification.
     pub name: &'a str,
     /// Which secret the PIN is hashed with.
     pub key_id: &'a str,
-    /// The hash.
     #[debug("***")]
     pub pin_hash: &'a str,
 }
@@ -31,9 +27,7 @@ pub struct Listed {
     pub client_id: Option<String>,
     /// The sponsor, for a sponsor's branch.
     pub sponsor: Option<String>,
-    /// For people.
     pub merchant: String,
-    /// For people.
     pub branch: String,
     /// Pools that it may verify.
     pub groups: Vec<String>,

@@ -1,36 +1,47 @@
 //! Client sites: who may call, and which tokens are void.
 
 use super::error::Result;
+use crate::domain::answer_mode::AnswerMode;
 use crate::domain::id::ClientId;
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgExecutor};
-use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
 
 /// What every ingress knows of a client without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ClientStatus {
     /// Whether its requests are accepted.
     pub enabled: bool,
     /// Tokens of earlier generations are void.
     pub token_generation: i32,
+    /// How its requests are answered.
+    pub answers: AnswerMode,
+}
+
+/// One client, for the ingress's snapshot.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub client: ClientId,
+    /// SHA-256 of its api_key.
+    pub api_key_hash: Vec<u8>,
+    /// What is known of it.
+    pub standing: ClientStatus,
 }
 
 /// One row of `client list`.
 #[derive(Debug, serde::Serialize)]
 pub struct Listed {
-    /// The id.
     pub client_id: String,
-    /// For people.
     pub name: String,
     /// Whether its requests are accepted.
     pub enabled: bool,
+    /// How they are answered: async or sync.
+    pub answers: String,
 }
 
 /// What `/Auth` compares with.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Whose.
     pub client: ClientId,
     /// Argon2id, in the PHC notation.
     pub api_secret_hash: SecretString,
@@ -38,18 +49,32 @@ pub struct Credentials {
     pub enabled: bool,
 }
 
-/// All clients, for the ingress's snapshot.
-pub async fn snapshot(db: impl PgExecutor<'_>) -> Result<HashMap<ClientId, Standing>> {
+/// All clients, for the ingress's snapshot. Asked of a function, for the ingress may not read their api keys.
+pub async fn snapshot(db: impl PgExecutor<'_>) -> Result<Vec<Snapshot>> {
     let rows = sqlx::query!(
-        r#"select client_id, disabled_at is null as "enabled!", token_generation from client"#
+        r#"select client_id as "client_id!", enabled as "enabled!",
+                  token_generation as "token_generation!", answers as "answers!",
+                  api_key_hash as "api_key_hash!"
+           from client_snapshot()"#
     )
     .fetch_all(db)
     .await?;
-    let standing = |enabled, token_generation| Standing { enabled, token_generation };
-    Ok(rows
-        .into_iter()
-        .map(|row| (ClientId::trusted(row.client_id), standing(row.enabled, row.token_generation)))
-        .collect())
+    let known = rows.into_iter().map(|row| Snapshot {
+        client: ClientId::trusted(row.client_id),
+        api_key_hash: row.api_key_hash,
+        standing: ClientStatus {
+            enabled: row.enabled,
+            token_generation: row.token_generation,
+            answers: mode(&row.answers),
+        },
+    });
+    Ok(known.collect())
+}
+
+/// A constraint of the table allows no other text.
+#[expect(clippy::expect_used, reason = "the database checks the column")]
+fn mode(answers: &str) -> AnswerMode {
+    answers.parse().expect("the check constraint client_answers_are_known")
 }
 
 /// The client with this api key. Asked of a function, for the ingress may not read all the hashes.
@@ -101,31 +126,31 @@ pub async fn current_token(
     Ok((generation, now))
 }
 
-/// Adds a client.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     client: &ClientId,
     name: &str,
     api_key: &str,
     api_secret_hash: &str,
+    answers: AnswerMode,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into client (client_id, name, api_key, api_secret_hash) values ($1, $2, $3, $4)",
+        "insert into client (client_id, name, api_key, api_secret_hash, answers) values ($1, $2, $3, $4, $5)",
         client.as_str(),
         name,
         api_key,
         api_secret_hash,
+        answers.as_str(),
     )
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// All clients by id.
 pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Listed>> {
     Ok(sqlx::query_as!(
         Listed,
-        r#"select client_id, name, disabled_at is null as "enabled!" from client order by client_id"#
+        r#"select client_id, name, disabled_at is null as "enabled!", answers from client order by client_id"#
     )
     .fetch_all(db)
     .await?)
@@ -143,6 +168,22 @@ pub async fn set_enabled(
            where client_id = $1"#,
         client.as_str(),
         enabled,
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Sets how a client is answered from now on; false when there is none of this id.
+pub async fn set_answers(
+    db: impl PgExecutor<'_>,
+    client: &ClientId,
+    answers: AnswerMode,
+) -> Result<bool> {
+    let changed = sqlx::query!(
+        "update client set answers = $2 where client_id = $1",
+        client.as_str(),
+        answers.as_str(),
     )
     .execute(db)
     .await?;

@@ -6,7 +6,8 @@ use sqlx::PgExecutor;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Notes that a job went to the dead queue. Should it come back, the broker counts its deliveries anew.
+/// Notes that a job went to the dead queue. Should it come back, its attempts are counted anew, as the broker counts its
+/// deliveries.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     client: &ClientId,
@@ -15,7 +16,7 @@ pub async fn insert(
     reason: &str,
 ) -> Result<()> {
     sqlx::query!(
-        r#"with counted_anew as (delete from untried where client_id = $1 and job_key = $2)
+        r#"with counted_anew as (delete from attempt where client_id = $1 and job_key = $2)
            insert into dead_job (client_id, job_key, job_id, reason) values ($1, $2, $3, $4)
            on conflict (client_id, job_key)
            do update set reason = excluded.reason, dead_at = excluded.dead_at"#,

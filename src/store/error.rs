@@ -1,6 +1,5 @@
 //! What can go wrong with the database, sorted by what to do about it.
 
-/// Shorthand for this layer.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// An error of the database layer.
@@ -9,47 +8,38 @@ pub enum StoreError {
     /// The driver's or the server's word.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
-    /// Not even a session.
     #[error(
-        "no session with the database could be had in time: it is away, or starting, or has no session left (look at DATABASE_URL, max_connections, and the limits of role and database)"
+        "no database connection in time: the database is down, starting, or out of connections (check DATABASE_URL, max_connections, and the connection limits of role and database)"
     )]
     NoSession,
-    /// The address is none.
     #[error(
-        "DATABASE_URL can't be read ({0}): it is postgres://user:password@host:port/database, with anything but letters and digits in a password written as %40 and the like"
+        "DATABASE_URL is invalid ({0}): it must be postgres://user:password@host:port/database, with other characters than letters and digits in the password percent-encoded (%40 for @)"
     )]
     Url(String),
     /// The schema could not be brought up to date.
     #[error("migrations: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
-    /// Another worker stored a twin of one of our jobs between our look and our insert.
-    #[error("a twin of a job was stored by another worker meanwhile")]
-    Twin,
+    /// Another worker stored a duplicate of one of our jobs between our read and our insert.
+    #[error("another worker stored a duplicate of a job meanwhile")]
+    Duplicate,
     /// Neither an answer nor an error.
-    #[error("the database does not answer: its machine or the line to it is gone")]
+    #[error("the database does not answer: its host or the network is down")]
     Silent,
     /// A row that our locks protect was not as we had read it.
     #[error(
-        "{table}: {expected} rows were to change, {changed} did: rows were changed by hand or by other software"
+        "{table}: {changed} rows changed instead of {expected}: rows were changed by hand or by other software"
     )]
     LostUpdate {
-        /// Which table.
         table: &'static str,
         /// Rows that were to change.
         expected: usize,
-        /// Rows that did.
         changed: u64,
     },
     /// A stored text that our own code could not have written.
     #[error(
-        "{column} holds `{text}`, which can't be read: it was changed by hand or by other software"
+        "{column} holds `{text}`, which cannot be parsed: it was changed by hand or by other software"
     )]
-    Unreadable {
-        /// Which column.
-        column: &'static str,
-        /// Its text.
-        text: String,
-    },
+    Unreadable { column: &'static str, text: String },
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -64,12 +54,12 @@ impl From<sqlx::Error> for StoreError {
 /// What to do about an error of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Again at once: a twin got in between.
-    Again,
-    /// Again after a pause: an outage, a deadlock.
+    /// Retry at once: another worker stored a duplicate.
+    Retry,
+    /// Retry after a pause: an outage, a deadlock.
     Transient,
-    /// Not done in time: somebody else holds a row that it needs, or it is too big. Its jobs must not
-    /// keep each other waiting.
+    /// Timed out: another session holds a row that it needs, or it is too big. Its jobs must not wait for
+    /// each other.
     Stalled,
     /// One job's data is to blame: find it.
     OfJob,
@@ -79,10 +69,9 @@ pub enum Fault {
 }
 
 impl StoreError {
-    /// Sorts the error.
     pub fn fault(&self) -> Fault {
         match self {
-            StoreError::Twin => Fault::Again,
+            StoreError::Duplicate => Fault::Retry,
             StoreError::NoSession => Fault::Transient,
             StoreError::Silent => Fault::Stalled,
             StoreError::Database(error) => of_driver(error),

@@ -12,9 +12,7 @@ pub struct Server {
     pub version: String,
     /// As in 150004.
     pub version_number: i32,
-    /// This database.
     pub database: String,
-    /// Our user.
     pub user: String,
     /// A standby: it takes no writes.
     pub is_standby: bool,
@@ -37,7 +35,6 @@ pub struct Server {
 /// A setting as this session has it.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Its name.
     pub name: String,
     /// Its value, with the unit, as `show` prints it.
     pub value: String,
@@ -45,9 +42,8 @@ pub struct Setting {
     pub source: String,
 }
 
-/// What the ledger takes.
 #[derive(Debug, Clone)]
-pub struct Books {
+pub struct LedgerSize {
     /// Its rows, as the planner estimates them.
     pub decisions: i64,
     /// Its size on disk with its indexes.
@@ -57,9 +53,9 @@ pub struct Books {
 }
 
 /// Tells how large the ledger is; none where there is no ledger.
-pub async fn books(db: impl PgExecutor<'_>) -> Result<Option<Books>> {
+pub async fn ledger_size(db: impl PgExecutor<'_>) -> Result<Option<LedgerSize>> {
     Ok(sqlx::query_as!(
-        Books,
+        LedgerSize,
         r#"select greatest(c.reltuples, 0)::bigint as "decisions!",
                   pg_total_relation_size(c.oid) as "bytes!",
                   pg_size_bytes(current_setting('max_wal_size')) as "log_bytes_max!"
@@ -69,7 +65,6 @@ pub async fn books(db: impl PgExecutor<'_>) -> Result<Option<Books>> {
     .await?)
 }
 
-/// Tells about the server.
 pub async fn server(db: impl PgExecutor<'_>) -> Result<Server> {
     Ok(sqlx::query_as!(
         Server,
@@ -151,18 +146,15 @@ pub async fn lacking(
 /// How the schema stands against the migrations that are built in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schema {
-    /// Not applied yet.
     pub missing: Vec<i64>,
     /// Applied by a newer version of this software.
     pub newer: Vec<i64>,
     /// Applied with another text than is built in.
     pub altered: Vec<i64>,
-    /// Begun and not finished.
     pub unfinished: Option<i64>,
 }
 
 impl Schema {
-    /// Compares what was applied.
     pub(crate) fn of(applied: &[AppliedMigration], unfinished: Option<i64>) -> Self {
         let mut schema = Self { unfinished, ..Self::default() };
         for wanted in MIGRATIONS.iter() {

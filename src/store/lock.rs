@@ -21,7 +21,6 @@ pub struct Names {
 }
 
 impl Names {
-    /// Goods ids, and groups.
     pub(super) fn of(targets: impl IntoIterator<Item = (Scope, Target)>) -> (Self, Self) {
         let (mut ids, mut groups) = (Self::default(), Self::default());
         for (scope, target) in targets {
@@ -36,12 +35,9 @@ impl Names {
     }
 }
 
-/// Players, as two columns.
 #[derive(Debug, Default)]
 pub struct Players {
-    /// Client ids.
     pub clients: Vec<String>,
-    /// Player ids.
     pub players: Vec<String>,
 }
 

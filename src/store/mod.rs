@@ -3,28 +3,26 @@
 //! A batch runs in one transaction (read committed): [`lock`] takes the locks of goods, in a statement of
 //! their own and in one fixed order; [`load`] reads in *later* statements what they protect; [`persist`]
 //! writes. A statement that both locked goods and read would see the goods as they are now but the
-//! ledger as it was before it waited for the lock, and would miss a twin's answer.
+//! ledger as it was before it waited for the lock, and would miss the result of a duplicate.
 //!
 //! No transaction is ever begun in a future that can be dropped half-way (a timeout, a `select!`,
 //! an HTTP handler): the driver would hand the connection on with that transaction still open. The
 //! one exception closes its connection: [`crate::worker::batch::attempt`].
 
+pub mod attempts;
 pub mod audit;
-pub mod books;
 pub mod branches;
 pub mod clients;
 pub mod dead;
 pub mod error;
 pub mod health;
-pub mod held;
 pub mod imports;
-mod known;
 pub mod ledger;
 pub mod load;
 pub mod lock;
+pub mod lock_keys;
 pub mod persist;
 pub mod pools;
-pub mod untried;
 pub mod watched;
 
 pub use error::{Fault, Result, StoreError};
@@ -33,13 +31,12 @@ use crate::gauges::{Gauges, pooled};
 use crate::secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::error::Error as _;
 use std::future::ready;
 use std::time::Duration;
 
-/// The migrations, built in.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Longest wait for a connection; the pools are large enough that only an outage makes one wait.
@@ -116,7 +113,7 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
         .connect_lazy_with(options))
 }
 
-/// Has the use of a pool measured.
+/// Measures the use of a pool at each scrape.
 pub fn measure(gauges: &Gauges, name: &'static str, pool: PgPool) {
     gauges.add(move || {
         let (open, idle) = (f64::from(pool.size()), pool.num_idle() as f64);
@@ -125,7 +122,7 @@ pub fn measure(gauges: &Gauges, name: &'static str, pool: PgPool) {
 }
 
 /// Whether a session that comes back still answers. The pool asks as well, but would wait for ever and
-/// lend the place to nobody else: a few lost lines, and there would be no session left.
+/// not lend the place to anyone else: a few lost connections would use up the pool.
 async fn answers(db: &mut PgConnection) -> sqlx::Result<bool> {
     let silent = || sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
     tokio::time::timeout(ACQUIRE_TIMEOUT, db.ping()).await.map_err(|_| silent())?.map(|()| true)
@@ -136,7 +133,10 @@ async fn answers(db: &mut PgConnection) -> sqlx::Result<bool> {
 /// # Errors
 /// When the database is away, or holds migrations that this binary does not know.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
-    Ok(MIGRATIONS.run(pool).await?)
+    MIGRATIONS.run(pool).await.map_err(|error| match error {
+        MigrateError::Execute(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 /// Bounds one statement outside of a transaction; or a transaction on a connection that is closed when

@@ -4,12 +4,9 @@ use super::error::Result;
 use crate::domain::goods::Scope;
 use sqlx::PgExecutor;
 
-/// A pool.
 #[derive(Debug)]
 pub struct Pool {
-    /// The goods' row number.
     pub goods: i64,
-    /// The name.
     pub group: String,
     /// Whose it is, among the sponsored.
     pub sponsor: Option<String>,

@@ -12,9 +12,7 @@ pub const WATCHED_MAX: i64 = 100;
 pub struct Stock {
     /// The client that they belong to, or `@` and the sponsor.
     pub owner: String,
-    /// The goods.
     pub goods_id: String,
-    /// Units granted.
     pub granted: i64,
     /// Units that can still be granted, of a pool its codes that have not expired; none is unlimited.
     pub remaining: Option<i64>,
@@ -72,7 +70,6 @@ pub async fn add(db: impl PgExecutor<'_>, goods: &[i64]) -> Result<i64> {
     .await?)
 }
 
-/// Watches goods no longer.
 pub async fn remove(db: impl PgExecutor<'_>, goods: &[i64]) -> Result<()> {
     sqlx::query!("delete from watched_goods where goods = any($1)", goods).execute(db).await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! The collector, asked by OTLP over HTTP.
 
-use super::{Settings, TracesError};
+use super::settings::{Settings, TracesError};
 use crate::client::Client;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_pairs_and_shown_to_nobody() {
+    fn headers_are_pairs_and_never_shown() {
         let read = |list: &str| headers(&SecretString::from(list));
         let known = read("x-tenant=west%20coast, api-key=a=b").expect("headers");
         assert_eq!([&known["x-tenant"], &known["api-key"]], ["west coast", "a=b"]);

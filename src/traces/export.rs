@@ -40,7 +40,7 @@ impl Exporting {
         self.stop.cancel();
         let by = by.min(Instant::now() + LAST_MAX);
         if timeout_at(by, &mut self.task).await.is_err() {
-            tracing::warn!("the collector did not take the last spans in time: they are lost");
+            tracing::warn!("the collector did not accept the last spans in time: they are dropped");
             self.task.abort();
         }
     }
@@ -48,7 +48,6 @@ impl Exporting {
 
 struct Exporter {
     collector: Collector,
-    /// When that was last.
     complained_at: Option<Instant>,
     /// Since it last took any.
     has_complained: bool,
@@ -69,7 +68,7 @@ impl Exporter {
     fn goes_well(&mut self, spans: u64) {
         metrics::counter!("redeemq_spans_exported_total").increment(spans);
         if std::mem::take(&mut self.has_complained) {
-            tracing::info!("the collector takes spans again");
+            tracing::info!("the collector accepts spans again");
         }
     }
 
@@ -81,7 +80,7 @@ impl Exporter {
             self.has_complained = true;
             tracing::warn!(
                 error,
-                "the collector takes no spans: they are lost; nothing else is held up"
+                "the collector accepts no spans: they are dropped, and nothing else is affected"
             );
         }
         stop.run_until_cancelled(sleep(GATHERING)).await;

@@ -1,7 +1,8 @@
 //! Spans of messages, by the conventions for messaging with RabbitMQ.
 
-use super::span::tells;
-use super::{Place, Span, Traces};
+use super::context::SpanContext;
+use super::span::{Span, attr};
+use super::tracer::Traces;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
@@ -10,77 +11,73 @@ use opentelemetry::trace::SpanKind;
 pub struct Message<'a> {
     /// The exchange that it is published to.
     pub exchange: &'static str,
-    /// By this key.
     pub routing_key: &'a str,
-    /// The job.
     pub message_id: &'a str,
     /// What correlates it with its request or its result.
     pub correlation_id: &'a str,
-    /// Of its body.
     pub bytes: usize,
 }
 
 impl Message<'_> {
-    pub(super) fn tells(&self, operation: &'static str, kind: &'static str) -> Vec<KeyValue> {
-        let mut told = destination(self.exchange, operation, kind);
-        told.extend([
-            tells("messaging.rabbitmq.destination.routing_key", self.routing_key.to_owned()),
-            tells("messaging.message.id", self.message_id.to_owned()),
-            tells("messaging.message.conversation_id", self.correlation_id.to_owned()),
-            tells("messaging.message.body.size", self.bytes as i64),
+    pub(super) fn attributes(&self, operation: &'static str, kind: &'static str) -> Vec<KeyValue> {
+        let mut attributes = destination(self.exchange, operation, kind);
+        attributes.extend([
+            attr("messaging.rabbitmq.destination.routing_key", self.routing_key.to_owned()),
+            attr("messaging.message.id", self.message_id.to_owned()),
+            attr("messaging.message.conversation_id", self.correlation_id.to_owned()),
+            attr("messaging.message.body.size", self.bytes as i64),
         ]);
-        told
+        attributes
     }
 }
 
-/// What all spans about messages tell; the name of the operation is ours, its kind one of the convention's.
+/// Attributes of all spans about messages; the operation's name is ours, its kind the convention's.
 pub(super) fn destination(
     exchange: &'static str,
     operation: &'static str,
     kind: &'static str,
 ) -> Vec<KeyValue> {
     vec![
-        tells("messaging.system", "rabbitmq"),
-        tells("messaging.destination.name", exchange),
-        tells("messaging.operation.name", operation),
-        tells("messaging.operation.type", kind),
+        attr("messaging.system", "rabbitmq"),
+        attr("messaging.destination.name", exchange),
+        attr("messaging.operation.name", operation),
+        attr("messaging.operation.type", kind),
     ]
 }
 
 impl Traces {
     /// A message on its way to the broker, until that has confirmed it.
-    pub fn sending(&self, message: Message<'_>, parent: Option<&Place>) -> Sending {
+    pub fn sending(&self, message: Message<'_>, parent: Option<&SpanContext>) -> Sending {
         if !self.are_on() {
             return Sending::default();
         }
         let name = format!("send {}", message.exchange);
         let mut span = self.span(name.into(), SpanKind::Producer, parent);
-        span.tell(|| message.tells("send", "send"));
-        Sending { span, is_told: false }
+        span.set_attributes(|| message.attributes("send", "send"));
+        Sending { span, is_recorded: false }
     }
 }
 
-/// The span of a message on its way. If nothing is heard of it, that is its fault.
+/// The span of a message on its way. Without a recorded outcome it fails as unknown.
 #[derive(Debug, Default)]
 pub struct Sending {
     span: Span,
-    is_told: bool,
+    is_recorded: bool,
 }
 
 impl Sending {
-    /// Where whoever reads the message continues the trace.
-    pub fn place(&self) -> Option<Place> {
-        self.span.place()
+    /// Where the reader of the message continues the trace.
+    pub fn context(&self) -> Option<SpanContext> {
+        self.span.context()
     }
 
-    /// Whether it is kept.
     pub fn is_kept(&self) -> bool {
         self.span.is_kept()
     }
 
-    /// What became of it: a fault, or none. The first word holds.
-    pub fn tell(&mut self, fault: Option<&'static str>) {
-        if !std::mem::replace(&mut self.is_told, true)
+    /// Records a fault, or none. The first outcome holds.
+    pub fn record_outcome(&mut self, fault: Option<&'static str>) {
+        if !std::mem::replace(&mut self.is_recorded, true)
             && let Some(fault) = fault
         {
             self.span.fail(fault);
@@ -90,6 +87,6 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.tell(Some("unknown"));
+        self.record_outcome(Some("unknown"));
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// Most that wait; they have some 2 KiB each.
 const WAITING_MAX: usize = 4_096;
 
-/// Takes spans as long as there is room: whoever ends one waits for nothing.
+/// Takes spans as long as there is room: ending a span never waits.
 #[derive(Debug)]
 pub(super) struct Queue(mpsc::Sender<SpanData>);
 

@@ -1,11 +1,11 @@
-//! Which traces are kept.
+//! Which traces are sampled.
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, ShouldSample};
 
-/// What continues a trace is kept if that is; of the traces that begin here a share is, and all that
-/// link one that is kept: batches.
+/// A continued trace keeps its caller's decision. Of new traces a share is sampled, and every batch that
+/// links a sampled one.
 pub(super) fn sampler(ratio: f64) -> Sampler {
     Sampler::ParentBased(Box::new(Roots(Sampler::TraceIdRatioBased(ratio))))
 }

@@ -1,11 +1,11 @@
 //! A span under way.
 
-use super::Place;
+use super::context::SpanContext;
 use opentelemetry::trace::{Span as _, Status};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace;
 
-/// A span, which ends when it is dropped; none while tracing is off.
+/// A span, which ends when it is dropped; empty while tracing is off.
 #[derive(Default)]
 pub struct Span(Option<Box<trace::Span>>);
 
@@ -20,17 +20,16 @@ impl Span {
         Self(Some(Box::new(span)))
     }
 
-    /// Where others continue its trace, whether it is kept or not.
-    pub fn place(&self) -> Option<Place> {
-        self.0.as_ref().map(|span| Place(span.span_context().clone()))
+    /// Where others continue its trace, sampled or not.
+    pub fn context(&self) -> Option<SpanContext> {
+        self.0.as_ref().map(|span| SpanContext(span.span_context().clone()))
     }
 
-    /// Whether it is kept.
     pub fn is_kept(&self) -> bool {
         self.0.as_ref().is_some_and(|span| span.is_recording())
     }
 
-    /// What it was about has failed, in one word.
+    /// Marks it as failed, with the error's type.
     pub fn fail(&mut self, why: &'static str) {
         if let Some(span) = self.kept() {
             span.set_attribute(KeyValue::new("error.type", why));
@@ -38,8 +37,8 @@ impl Span {
         }
     }
 
-    /// What follows is not worked out for a span that is not kept.
-    pub(super) fn tell(&mut self, attributes: impl FnOnce() -> Vec<KeyValue>) {
+    /// The attributes are not computed for a span that is not sampled.
+    pub(super) fn set_attributes(&mut self, attributes: impl FnOnce() -> Vec<KeyValue>) {
         if let Some(span) = self.kept() {
             span.set_attributes(attributes());
         }
@@ -50,7 +49,6 @@ impl Span {
     }
 }
 
-/// An attribute.
-pub(super) fn tells(key: &'static str, value: impl Into<Value>) -> KeyValue {
+pub(super) fn attr(key: &'static str, value: impl Into<Value>) -> KeyValue {
     KeyValue::new(key, value)
 }

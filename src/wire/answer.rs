@@ -1,7 +1,7 @@
 //! Result messages: what a decision looks like from outside, made once and stored.
 
 use super::event::Event;
-use super::{VERSION, rfc3339, schema};
+use super::{VERSION, json, rfc3339, schema};
 use crate::domain::code::Code;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, GrantedCode, Outcome, Short};
@@ -128,17 +128,21 @@ pub fn decided(job: &Job, outcome: &Outcome, decided_at: OffsetDateTime) -> Stri
 
 /// The result body for an id that came with other content than the first of its key. Its times are
 /// the first one's, so that it reads the same however often it is made.
-pub fn reused(job: &Job, first_accepted: OffsetDateTime, first_decided: OffsetDateTime) -> String {
+pub fn key_conflict(
+    job: &Job,
+    first_accepted: OffsetDateTime,
+    first_decided: OffsetDateTime,
+) -> String {
     let code = Code::KeyReused;
     body(job, first_accepted, first_decided, (code, code.message()), Response::Nothing, &[])
 }
 
 /// What a stored answer means for a job that came after it: the same bytes, or 3001.
-pub fn again(job: &Job, stored: &Stored) -> String {
+pub fn replay(job: &Job, stored: &Stored) -> String {
     if stored.content == job.content {
         stored.body.clone()
     } else {
-        reused(job, stored.accepted_at, stored.decided_at)
+        key_conflict(job, stored.accepted_at, stored.decided_at)
     }
 }
 
@@ -162,7 +166,7 @@ pub struct Notice<'a> {
 /// Writes a [`Notice`].
 pub fn dead_notice(job_id: &str, client_id: &str, operation: Option<&str>, reason: &str) -> String {
     let notice = Notice { v: VERSION, job_id, client_id, operation, status: "dead", reason };
-    serde_json::to_string(&notice).unwrap_or_default()
+    json(&notice)
 }
 
 fn body(
@@ -189,7 +193,7 @@ fn body(
             .map(|s| RefusedBy { cap: s.cap.to_string(), left: s.left, needed: s.needed })
             .collect(),
     };
-    serde_json::to_string(&body).unwrap_or_default()
+    json(&body)
 }
 
 fn granted<'a>(job: &Job, grant: &'a Grant) -> Response<'a> {

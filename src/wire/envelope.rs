@@ -1,7 +1,7 @@
 //! The envelope of every HTTP answer.
 
 use super::answer::{Answer, RefusedBy, Stamp};
-use super::{rfc3339, schema};
+use super::{json, rfc3339, schema};
 use crate::domain::code::Code;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,7 +47,7 @@ impl<'a, R: Serialize> Envelope<'a, R> {
     }
 
     fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json(self)
     }
 }
 

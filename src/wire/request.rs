@@ -1,10 +1,12 @@
 //! Request messages: written by the ingress and by trusted publishers, read by the worker.
 
-use super::{VERSION, instant, rfc3339, schema};
+use super::{VERSION, instant, json, rfc3339, schema, without_bom};
+use crate::domain::content::Content;
 use crate::domain::id::ClientId;
-use crate::domain::job::{Content, Job, JobId};
+use crate::domain::job::{Job, JobId};
+use crate::domain::operation::Operation;
 use crate::domain::params::Params;
-use crate::domain::request::{Operation, Request};
+use crate::domain::request::Request;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,7 +61,7 @@ pub fn encode(
         accepted_at: rfc3339(accepted_at),
         params: request.to_params(),
     };
-    serde_json::to_vec(&written).unwrap_or_default()
+    json(&written).into_bytes()
 }
 
 /// A message that is no job: it belongs into the dead queue, with this reason.
@@ -104,7 +106,7 @@ impl Known {
 /// [`Undecodable`] says what is wrong and, where it can be read, whose job it is.
 pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     let nameless = |reason: String| Undecodable { reason, known: None };
-    let read: Read<'_> = serde_json::from_slice(body)
+    let read: Read<'_> = serde_json::from_slice(without_bom(body))
         .map_err(|e| nameless(format!("not a request in JSON: {}", fault(&e))))?;
     let known = read.known();
     let broken = |reason: &str| Undecodable { reason: reason.to_owned(), known: known.clone() };
@@ -194,6 +196,13 @@ mod tests {
         let request = job.request.clone().expect("acceptable");
         let again = encode(&job.job_id, &job.client, job.operation, job.accepted_at, &request);
         assert_eq!(decode(&again), Ok(job));
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_message_is_skipped() {
+        let marked = [b"\xef\xbb\xbf", message(|_| ()).as_slice()].concat();
+        assert_eq!(decode(&marked), decode(&message(|_| ())));
+        assert!(decode(&[b"\xef\xbb\xbf", marked.as_slice()].concat()).is_err(), "one is enough");
     }
 
     #[test]

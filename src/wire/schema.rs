@@ -4,9 +4,10 @@ use super::VERSION;
 use crate::domain::code::Code;
 use crate::domain::goods::AMOUNT_MAX;
 use crate::domain::id::{ClientId, ID_MAX_BYTES};
+use crate::domain::operation::Operation;
 use crate::domain::outcome::Refusal;
 use crate::domain::params::Params;
-use crate::domain::request::{Operation, PIN_HASHES_MAX, Request};
+use crate::domain::request::{PIN_HASHES_MAX, Request};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What every step of a worker needs, and how it is set.
+//! What every step of a worker needs: its settings, its connections and what its lanes share.
 
 use crate::broker;
 use crate::broker::publish::message::MaxMessageSize;
@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use time::Duration;
 
-/// Most jobs in a batch. Measured on 2 cores (the table in README.md): above it, a crash costs more and
+/// Most jobs in a batch. Measured on 2 cores (the table in docs/benchmarks.md): above it, a crash costs more and
 /// throughput hardly grows.
 pub const BATCH_MAX: usize = 500;
 
@@ -41,16 +41,16 @@ pub struct Context {
     pub source: Source,
     /// How it runs.
     pub settings: Settings,
-    /// The books.
+    /// The database.
     pub store: PgPool,
     /// Connections that publish results.
     pub publishers: broker::Pool,
     /// The largest result that the broker takes, as far as is known.
-    pub bound: MaxMessageSize,
-    /// Where results are not confirmed.
-    pub silent: Arc<RouteCircuits>,
-    /// What the lane has in hand.
-    pub hand: Arc<InFlightAge>,
+    pub max_message_size: MaxMessageSize,
+    /// Routes on which results are not confirmed.
+    pub route_circuits: Arc<RouteCircuits>,
+    /// The age of the jobs that the lane has taken.
+    pub in_flight_age: Arc<InFlightAge>,
     /// Makes spans.
     pub traces: Traces,
 }

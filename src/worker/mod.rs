@@ -1,15 +1,15 @@
 //! The worker: takes requests, decides them in batches, publishes the results.
 //!
-//! Life of a delivery: **gather** what has arrived into a batch; **process** it (load, decide,
+//! The way of a delivery: **gather** what has arrived into a batch; **process** it (load, decide,
 //! persist in one transaction); **publish** the results and wait for their confirms; **settle** (ack)
 //! only then. While one batch publishes, the next is in the database.
 //!
-//! Who is authoritative: the ledger. A worker holds nothing that another needs; whatever dies
-//! half-way is delivered again, found in the ledger, and its stored answer is published again.
+//! The ledger is authoritative. A worker holds nothing that another needs: a delivery that is
+//! interrupted comes again, is found in the ledger, and its stored result is published again.
 //!
-//! What happens on failure: [`batch::process`] sorts database errors (an outage waits, a job's own fault
-//! is isolated, a fault of deployment pauses and alarms); [`parked`] holds the jobs that need a row which
-//! another transaction holds; [`redelivery`] decides what becomes of deliveries that came before, of jobs
+//! What happens on failure: [`batch::process`] sorts database errors (an outage is retried, a failing job
+//! is isolated, a fault of the deployment pauses and alarms); [`parked`] holds the jobs that need a row
+//! which another transaction holds; [`redelivery`] decides what becomes of deliveries that came before, of jobs
 //! that may be poison, and of those over the delivery limit; [`publish`] opens a circuit for a queue that
 //! confirms nothing. Any other fault of the broker ends the [`lane`]'s session, and a new one begins with
 //! new connections.
@@ -46,7 +46,7 @@ const PUBLISHERS_MAX: usize = 4 * (LANES_MAX as usize + 1);
 /// Runs until told to stop; then finishes what it has taken.
 ///
 /// # Errors
-/// When the broker's URL can't be read. Outages are waited for.
+/// When the broker's URL can't be read, or its lanes can't be set up. Outages are waited for.
 pub async fn run(
     settings: Settings,
     store: PgPool,
@@ -63,43 +63,50 @@ pub async fn run(
         running.spawn(async move { watching.await.unwrap_or_default() });
     }
     ::metrics::gauge!("redeemq_routes_silent").set(0.0);
-    let (bound, silent, ages) =
-        (MaxMessageSize::default(), Arc::default(), InFlightAges::measured_by(&gauges));
-    let (source, hand) = (Source::Common, ages.hand());
-    let common = Context { source, settings, store, publishers, bound, silent, hand, traces };
-    let Some(lanes) = stop.run_until_cancelled(until_laid_out(&common.settings)).await else {
+    let ages = InFlightAges::measured_by(&gauges);
+    let common = Context {
+        source: Source::Common,
+        settings,
+        store,
+        publishers,
+        max_message_size: MaxMessageSize::default(),
+        route_circuits: Arc::default(),
+        in_flight_age: ages.add(),
+        traces,
+    };
+    let Some(lanes) = stop.run_until_cancelled(set_up_lanes(&common.settings)).await else {
         return Ok(());
     };
     let numbered = (1..=lanes?).map(Source::Lane);
     for source in std::iter::once(Source::Common).chain(numbered) {
-        let hand = ages.hand();
-        let context = Arc::new(Context { source, hand, ..common.clone() });
+        let in_flight_age = ages.add();
+        let context = Arc::new(Context { source, in_flight_age, ..common.clone() });
         running.spawn(lane::supervise(context, stop.clone()));
     }
     running.join_all().await;
     Ok(())
 }
 
-/// Sets the number of lanes, if one is given; tells how many there are to take from.
-async fn until_laid_out(settings: &Settings) -> anyhow::Result<u16> {
+/// Sets the number of lanes, if one is given, once the broker is available; returns how many there are.
+async fn set_up_lanes(settings: &Settings) -> anyhow::Result<u16> {
     let mut pauses = Pauses::new();
     loop {
-        match lay_out(settings).await {
+        match try_set_up_lanes(settings).await {
             Ok(lanes) => return Ok(lanes),
             Err(error @ (BrokerError::NoHashExchange | BrokerError::Topology { .. })) => {
                 return Err(error.into());
             }
             Err(error) => {
-                tracing::warn!(%error, "the broker is away: the worker waits for it");
+                tracing::warn!(%error, "broker unavailable; retrying");
                 tokio::time::sleep(pauses.draw()).await;
             }
         }
     }
 }
 
-async fn lay_out(settings: &Settings) -> broker::Result<u16> {
+async fn try_set_up_lanes(settings: &Settings) -> broker::Result<u16> {
     let connection = broker::connect(&settings.amqp_url, "redeemq worker: lanes").await?;
-    let laying_out = async {
+    let setting_up = async {
         if let Some(lanes) = settings.lanes {
             broker::topology::declare(&connection, settings.queue_bytes_max).await?;
             lanes::lay_out(&connection, lanes, settings.queue_bytes_max).await?;
@@ -107,7 +114,7 @@ async fn lay_out(settings: &Settings) -> broker::Result<u16> {
         let count = lanes::count(&connection).await?;
         count.ok_or_else(|| BrokerError::Hidden(lanes::name(1)))
     };
-    let laid_out = laying_out.await;
+    let lanes = setting_up.await;
     broker::close(connection).await;
-    laid_out
+    lanes
 }

@@ -46,7 +46,7 @@ async fn an_alarm_is_told_and_keeps_no_worker_from_starting() {
 async fn a_broker_that_takes_only_small_messages_is_told() {
     let (node, _turn) = alone().await;
     let site = declared(node).await;
-    assert!(doctor(&site).1.contains("messages of 8 MiB are taken"));
+    assert!(doctor(&site).1.contains("messages of 8 MiB are accepted"));
     let _small = node.with("max_message_size", 50_000, 134_217_728);
     let (status, said) = doctor(&site);
     assert_eq!(status, Some(1), "{said}");

@@ -6,13 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const SERVICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/services");
 const NAME: &str = "broker";
 
+/// So many tests share the node at most, however many are run at once: they are held to seconds.
+const SHARING: u32 = 3;
+
 /// A test shares the node with others, or has it for itself while it changes the node.
-static TURNS: RwLock<()> = RwLock::const_new(());
+static TURNS: Semaphore = Semaphore::const_new(SHARING as usize);
 
 pub struct Node {
     broker: Broker,
@@ -41,22 +44,21 @@ fn node() -> &'static Node {
 }
 
 /// The node, beside other tests.
-pub async fn shared() -> (&'static Node, RwLockReadGuard<'static, ()>) {
-    let turn = TURNS.read().await;
+pub async fn shared() -> (&'static Node, SemaphorePermit<'static>) {
+    let turn = TURNS.acquire().await.expect("never closed");
     (node(), turn)
 }
 
 /// The node alone.
-pub async fn alone() -> (&'static Node, RwLockWriteGuard<'static, ()>) {
-    let turn = TURNS.write().await;
+pub async fn alone() -> (&'static Node, SemaphorePermit<'static>) {
+    let turn = TURNS.acquire_many(SHARING).await.expect("never closed");
     (node(), turn)
 }
 
 impl Node {
     /// A site whose two clients have mugs.
     pub async fn site(&self) -> Site {
-        let site = Site::open_on(self.broker.clone()).await;
-        site.add_clients();
+        let site = Site::with_clients_on(self.broker.clone()).await;
         for client in ["acme", "zeta"] {
             site.goods(client, harness::MUG);
         }

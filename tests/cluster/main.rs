@@ -55,8 +55,7 @@ async fn waiting_by_node(site: &Site, bench: &Bench) -> BTreeMap<String, u32> {
 #[tokio::test]
 async fn lanes_are_spread_over_the_nodes_and_none_is_lost_with_one() {
     let cluster = Cluster::start();
-    let site = Site::open_on(cluster.broker()).await;
-    site.add_clients();
+    let site = Site::with_clients_on(cluster.broker()).await;
     let rows: String = (0..SOME_GOODS).map(|number| format!("cup-{number},Cup\n")).collect();
     site.goods("acme", &format!("goods_id,name\n{rows}"));
     assert!(worker(&site, &cluster, 0).await.terminate().await.success());

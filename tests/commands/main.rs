@@ -1,4 +1,4 @@
-//! Every command that README and docs tell their readers to type is one that works.
+//! Every command that the pages tell their readers to type is one that works.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
@@ -21,8 +21,8 @@ const TARGETS: [(&str, &str); 7] = [
     ("prove", "tests/campaign.rs"),
     ("bench", "Makefile"),
     ("bench-quick", "tests/bench.rs"),
-    ("lint", ".ci/run"),
-    ("help", "tests/commands/main.rs"),
+    ("check", ".ci/run"),
+    ("test-all", ".ci/run"),
 ];
 
 /// Which file runs every other block, found there by how it begins. Only hosts, passwords and users are
@@ -42,7 +42,7 @@ const BLOCKS: [(&str, &str); 11] = [
 ];
 
 #[test]
-fn every_command_of_readme_and_docs_is_run_by_a_test() {
+fn every_command_of_the_pages_is_run_by_a_test() {
     let runs = |place: &str, how: &[String]| {
         let text = std::fs::read_to_string(root().join(place)).expect(place);
         assert!(how.iter().any(|words| text.contains(words)), "{place} does not run {how:?}");

@@ -3,7 +3,7 @@
 use crate::schemas::assert_fits;
 use harness::tools;
 use harness::{Caller, Site};
-use redeemq::ingress::document::document;
+use redeemq::ingress::routes::openapi;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -70,7 +70,7 @@ async fn the_documents_examples_are_granted_as_it_tells() {
     let process = site.serve().await;
     let caller = site.caller(&process, "acme").await;
     let document: Value = caller.get("/openapi.json").await.body;
-    assert_eq!(document, self::document());
+    assert_eq!(document, self::openapi());
     for path in ["goods", "goodsGroup", "goodsGroup/verify", "sponsor", "sponsorGroup"] {
         let path = format!("/Redeem/{path}");
         let about = &document["paths"][&path]["post"];
@@ -100,7 +100,7 @@ async fn a_token_is_given_as_the_document_tells() {
     let pair = json!({"api_key": created["api_key"], "api_secret": created["api_secret"]});
     let process = site.serve().await;
     let stranger = Caller::stranger(&process);
-    let document = document();
+    let document = openapi();
     for path in ["/Auth", "/Auth/renew"] {
         let answer = stranger.post(path, &pair).await;
         assert_eq!(answer.said(), (200, "0000"));

@@ -1,7 +1,7 @@
 //! The documents in `docs/` are those that the code makes. `make documents` writes them anew.
 
 use redeemq::domain::code::Code;
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use redeemq::{broker, ingress};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn assert_kept(name: &str, made: &Value) {
 
 #[test]
 fn docs_openapi_json_is_what_the_code_says() {
-    assert_kept("openapi.json", &ingress::document::document());
+    assert_kept("openapi.json", &ingress::routes::openapi());
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn docs_asyncapi_json_is_what_the_code_says() {
 
 #[test]
 fn every_route_is_in_the_document_and_nothing_else() {
-    let document = ingress::document::document();
+    let document = ingress::routes::openapi();
     let paths = document["paths"].as_object().expect("paths");
     let told = paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods");
@@ -43,7 +43,7 @@ fn every_route_is_in_the_document_and_nothing_else() {
 
 #[test]
 fn every_code_is_in_the_documents_and_each_refusal_has_its_status() {
-    let document = ingress::document::document();
+    let document = ingress::routes::openapi();
     let text = document["paths"].to_string();
     for code in Code::ALL.into_iter().filter(|code| code.http_status() != 200) {
         let told = format!("{}: {}", code.as_str(), code.message());

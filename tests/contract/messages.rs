@@ -4,7 +4,7 @@ use crate::schemas::{assert_fits, assert_needs_every_field, faults};
 use harness::tools;
 use harness::{Bench, Caller, Reader, Request, Site};
 use redeemq::broker;
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use serde_json::{Value, json};
 
 fn message<'a>(document: &'a Value, name: &str) -> &'a Value {

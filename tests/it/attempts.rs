@@ -15,9 +15,35 @@ async fn failed(times: usize) -> (Site, Bench, Request) {
     (site, bench, request)
 }
 
+/// As many attempts at a job that the process did not survive.
+async fn attempts_on_record(site: &Site, request: &Request, attempts: i64) {
+    sqlx::query(
+        "insert into attempt (client_id, job_key, attempts) values ('acme', $1::text::uuid, $2)",
+    )
+    .bind(request.job_id())
+    .bind(attempts)
+    .execute(&site.store)
+    .await
+    .expect("a record");
+}
+
 #[tokio::test]
 async fn a_job_that_failed_twenty_times_gets_its_last_chance() {
     let (site, bench, request) = failed(20).await;
+    attempts_on_record(&site, &request, 15).await;
+    let mut results = bench.results("#").await;
+    let _worker = site.start(Role::Worker, &[]).await;
+    let result = results.next().await;
+    assert_eq!((result.message_id.clone(), result.code()), (request.job_id(), "0000"));
+    assert_eq!(bench.depth("redeem.dead").await, 0);
+    let forgotten = async || site.number("select count(*) from attempt").await == 0;
+    eventually("its attempts are forgotten", forgotten).await;
+    site.close().await;
+}
+
+#[tokio::test]
+async fn deliveries_without_an_attempt_do_not_count() {
+    let (site, bench, request) = failed(60).await;
     let mut results = bench.results("#").await;
     let _worker = site.start(Role::Worker, &[]).await;
     let result = results.next().await;
@@ -28,9 +54,10 @@ async fn a_job_that_failed_twenty_times_gets_its_last_chance() {
 
 #[tokio::test]
 async fn a_job_that_failed_too_often_is_dead_until_somebody_replays_it() {
-    for times in [21, 101] {
+    for (times, on_record) in [(21, 16), (101, 0)] {
         // After a hundred the broker itself puts it aside, and the worker's rule is the same.
         let (site, bench, request) = failed(times).await;
+        attempts_on_record(&site, &request, on_record).await;
         let mut results = bench.results("#").await;
         let process = site.serve().await;
         eventually("it is dead", async || bench.depth("redeem.dead").await == 1).await;

@@ -72,7 +72,7 @@ async fn a_minute_without_the_database_under_load_loses_and_charges_nothing() {
     let back = OffsetDateTime::now_utc();
     jobs.extend(post_for(&caller, Duration::from_secs(1)).await);
 
-    let pauses = process.all_logged("the batch is tried again after a pause", "pause_ms");
+    let pauses = process.all_logged("batch failed; retrying", "pause_ms");
     let pauses: Vec<u64> = pauses.iter().filter_map(Value::as_u64).collect();
     assert!(pauses.len() > 60, "{pauses:?}");
     assert!(pauses[0] <= 100 && pauses[10..].iter().all(|pause| *pause >= 300), "{pauses:?}");

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 /// From the end of a fault to the first decision.
 const SOON: Duration = Duration::from_secs(2);
 
-const REFUSED: &str = "the database refuses every batch: mend it; jobs wait and nothing is lost";
-const AWAY: &str = "the database is away or busy: the batch is tried again";
+const REFUSED: &str = "the database refuses every batch; fix it: jobs wait and nothing is lost";
+const AWAY: &str = "database unavailable; retrying the batch";
 
 /// What operators do, in the order in which they do it.
 struct Fault {
@@ -230,7 +230,7 @@ async fn a_database_that_has_no_session_left_is_survived() {
     is_survived(Fault {
         begins: &["alter role WORKER connection limit 0", ALL_SESSIONS_END],
         ends: &["alter role WORKER connection limit -1"],
-        alarm: (AWAY, "has no session left"),
+        alarm: (AWAY, "out of connections"),
     })
     .await;
 }

@@ -2,10 +2,11 @@
 
 use crate::refusals::front_door;
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::get;
 use harness::{Answer, Caller, Raw, Role, Site};
-use redeemq::ingress::hygiene;
+use redeemq::ingress::catch_panic::catch_panic;
+use redeemq::ingress::security_headers::security_headers;
 use redeemq::server::{self, Bounds};
 use reqwest::Method;
 use serde_json::json;
@@ -102,7 +103,8 @@ async fn a_panic_is_answered_0800_and_its_connection_goes_on() {
     let router = Router::new()
         .route("/", get(async || -> &'static str { panic!("as this test wants it") }))
         .route("/livez", get(server::alive))
-        .layer(from_fn(hygiene::keep));
+        .layer(from_fn(catch_panic))
+        .layer(map_response(security_headers));
     let bounds = Bounds { name: "test", connections_max: 1, idle_max: Duration::from_secs(30) };
     let stop = CancellationToken::new();
     let serving =

@@ -158,7 +158,7 @@ async fn an_ingress_that_may_declare_nothing_refuses_until_a_worker_has_declared
     let caller = site.caller(&ingress, "acme").await;
     let mug = json!({"goods_id": "mug", "player_id": "p1", "amount": 1});
 
-    ingress.logged_containing("redeem.requests is not there").await;
+    ingress.logged_containing("redeem.requests does not exist").await;
     assert_eq!(caller.post("/Redeem/goods", &mug).await.said(), (503, "3003"));
     assert!(!ready(&caller).await);
 

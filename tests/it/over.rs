@@ -137,7 +137,10 @@ async fn two_workers_at_one_purse_take_turns() {
     codes.sort_unstable();
     assert_eq!(codes, ["0000", "0605"]);
     for worker in [workers.0, workers.1] {
-        assert!(!worker.text().contains("waits for proof"), "the database had to refuse");
+        assert!(
+            !worker.text().contains("retrying before it is dead-lettered"),
+            "the database had to refuse"
+        );
     }
     site.audit();
     site.close().await;

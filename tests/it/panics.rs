@@ -17,7 +17,7 @@ async fn an_ingress_whose_publisher_panics_answers_and_ends() {
     assert_eq!(answer.body["response"]["accepted"], "unknown");
     let (status, log) = process.ended().await;
     assert_eq!(status.code(), Some(2), "whoever keeps it running shall start another");
-    assert!(log.contains("a part of the ingress panicked"), "{log}");
+    assert!(log.contains("an ingress task panicked"), "{log}");
     site.close().await;
 }
 
@@ -31,7 +31,7 @@ async fn a_worker_whose_publisher_panics_begins_another_session_and_decides_once
     let job = mug("acme");
     bench.publish(&job).await;
     assert_eq!(results.of(&job).await.code(), "0000");
-    process.logged_because("the lane lost its broker and will reconnect", "panicked").await;
+    process.logged_because("lane lost its broker connection; reconnecting", "panicked").await;
     process.until_back().await;
     assert_eq!(site.number("select sum(granted)::bigint from goods").await, 1);
     site.audit();

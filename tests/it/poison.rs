@@ -72,7 +72,7 @@ async fn a_lone_job_that_fails_waits_until_another_proves_it_guilty() {
     let worker = site.start(Role::Worker, &[]).await;
     let (bad, good) = (mug(3), mug(1));
     bench.publish(&bad).await;
-    worker.logged("a job fails, and no other commits: it waits for proof").await;
+    worker.logged("job failed alone; retrying before it is dead-lettered").await;
     assert_eq!(bench.depth("redeem.dead").await, 0);
 
     bench.publish(&good).await;
@@ -134,7 +134,7 @@ async fn when_many_fail_few_are_buried_and_the_others_wait_for_the_database_to_b
     let mut tally = Tally::of(&jobs);
     tally.read(&mut results, 30).await;
     assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
-    worker.logged("more jobs a minute fail than are likely to be at fault themselves: look at the database; they wait and are tried again").await;
+    worker.logged("dead-letter rate limit reached; check the database").await;
 
     let aside = async || worker.metric("redeemq_jobs_aside", "suspect").await;
     eventually("the others wait", async || aside().await == 20.0).await;
@@ -174,7 +174,7 @@ async fn a_missing_column_pauses_the_lane_until_it_is_back() {
         worker.metric("redeemq_batch_errors_total", "kind=\"deployment\"").await >= 3.0
     })
     .await;
-    worker.logged("the database refuses every batch: mend it; jobs wait and nothing is lost").await;
+    worker.logged("the database refuses every batch; fix it: jobs wait and nothing is lost").await;
     assert_eq!(splits(&worker).await, 0.0);
     assert_eq!(bench.depth("redeem.dead").await, 0);
 

@@ -127,10 +127,13 @@ async fn a_body_that_cannot_be_read_is_refused_by_its_own_status() {
     }
     let deep = "[".repeat(10_000);
     assert_eq!(post(json, deep).await.said(), (400, "2302"));
-    for other in ["text/plain", "multipart/form-data; boundary=x", "application/xml", ""] {
+    for other in ["text/plain", "multipart/mixed; boundary=x", "application/xml", ""] {
         let answer = post(other, "goods_id=mug&player_id=p1&amount=1".to_owned()).await;
         assert_eq!(answer.said(), (415, "2302"), "{other}");
     }
+
+    let answer = post("multipart/form-data; boundary=x", "goods_id=mug".to_owned()).await;
+    assert_eq!(answer.said(), (400, "2302"), "a body without its boundary");
 
     let twice = "goods_id=mug&player_id=p1&player_id=p2&amount=1&amount=1".to_owned();
     let answer = post(form, twice).await;
@@ -182,9 +185,13 @@ async fn a_key_and_a_correlation_id_are_1_to_255_visible_ascii_characters() {
 #[tokio::test]
 async fn an_unknown_route_is_404_and_a_wrong_method_405_in_the_same_envelope() {
     let (site, _process, caller) = front_door().await;
-    for path in ["/", "/redeem/goods", "/Redeem/goods/", "/Redeem/jobs", "/Redeem/jobs/a/b"] {
+    for path in ["/", "/redeem/goods", "/Redeem/goods/x", "/Redeem/jobs", "/Redeem/jobs/a/b"] {
         let answer = caller.post(path, &json!({})).await;
         assert_eq!(answer.said().0, 404, "{path}");
+    }
+    for same in ["/Redeem/goods/", "//Redeem///goods"] {
+        let answer = caller.post(same, &json!({})).await;
+        assert_eq!(answer.said(), (400, "0903"), "{same} is /Redeem/goods");
     }
     let paths = operations().map(|(_, path, _)| path);
     for path in paths.into_iter().chain(["/Auth", "/Auth/renew"]) {

@@ -5,7 +5,7 @@ use harness::{Caller, Process, Raw, Role, Site, eventually, mug};
 use std::time::{Duration, Instant};
 
 const HEAD: &str = "POST /Redeem/goods HTTP/1.1\r\nHost: x\r\n";
-/// The ten seconds that the README promises, and this machine's noise.
+/// The ten seconds that docs/http.md promises, and this machine's noise.
 const TEN_SECONDS: std::ops::Range<Duration> = Duration::from_secs(9)..Duration::from_secs(14);
 
 /// An ingress, and a caller of it.

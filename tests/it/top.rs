@@ -115,11 +115,11 @@ async fn a_screen_under_load_tells_what_happens_and_who_has_gone_away() {
     terminal.resize(80, 24);
 
     line.refuse();
-    let away = format!("{worker} is away: Connection refused");
+    let away = format!("{worker} is down: Connection refused");
     terminal.shows(&[&away, "1 of 2 processes answer"]).await;
     assert!(terminal.coloured_screen().contains(RED), "{}", terminal.coloured_screen());
     line.mend();
-    let is_well = |screen: &str| !screen.contains("away") && screen.contains("2 of 2");
+    let is_well = |screen: &str| !screen.contains("is down") && screen.contains("2 of 2");
     terminal.until("it is back by itself", is_well).await;
     load.abort();
     stack.close().await;
@@ -143,8 +143,9 @@ async fn however_it_ends_the_terminal_is_as_before() {
         let crash = [("REDEEMQ_CRASH", *crash)];
         let environment = if crash[0].1.is_empty() { &crash[..0] } else { &crash };
         let terminal = Terminal::run(&[&nobody[..], &["--every", "60"]].concat(), environment);
-        let shown =
-            terminal.shows(&["127.0.0.1:1 is away: Connection refused", "nobody answers"]).await;
+        let shown = terminal
+            .shows(&["127.0.0.1:1 is down: Connection refused", "no process answers"])
+            .await;
         assert!(!shown.contains("before"), "{shown}");
         end(&terminal);
         let ended = format!("ended with {status}");
@@ -162,7 +163,7 @@ async fn who_wants_no_colours_gets_none() {
         [(&[][..], "", true), (&[], "1", false), (&["--no-color"], "", false)]
     {
         let terminal = Terminal::run(&[&nobody[..], flags].concat(), &[("NO_COLOR", variable)]);
-        terminal.shows(&["is away"]).await;
+        terminal.shows(&["is down"]).await;
         let screen = terminal.coloured_screen();
         assert_eq!(screen.contains(RED), is_red, "{flags:?} {variable:?}: {screen}");
     }
@@ -200,7 +201,7 @@ async fn without_a_terminal_it_is_one_snapshot_as_text_or_as_json() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     for line in [
         "2 of 3 processes answer",
-        "127.0.0.1:1 is away: Connection refused !",
+        "127.0.0.1:1 is down: Connection refused !",
         "LATENCY",
         "@cola/cola",
     ] {

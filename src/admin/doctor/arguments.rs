@@ -1,7 +1,7 @@
 //! Exchanges and queues as they are, against those that are wanted.
 
-use super::Settings;
 use super::finding::Examination;
+use super::options::Settings;
 use crate::broker::inspect::probe::{self, ProbeResult};
 use crate::broker::topology::EXCHANGES;
 use crate::broker::topology::lanes;
@@ -26,7 +26,7 @@ pub(super) async fn examine(
         judge(examined, "queue", &wanted.name, heard, "let it run empty and delete it");
     }
     if examined.is_clean_since(first) {
-        examined.ok("exchanges and queues are as wanted");
+        examined.ok("exchanges and queues are declared as expected");
     }
     Ok(())
 }
@@ -40,12 +40,12 @@ fn judge(examined: &mut Examination, kind: &str, name: &str, heard: ProbeResult,
             examined.warning(what, remedy);
         }
         ProbeResult::Forbidden => {
-            let what = format!("whether {kind} {name} is as wanted");
-            examined.not_checked(what, "only a user that may configure it is told");
+            let what = format!("whether {kind} {name} is declared as expected");
+            examined.not_checked(what, "only a user with the right to configure it can see this");
         }
         ProbeResult::Refused(words) => {
             let words = words.trim_start_matches("PRECONDITION_FAILED - ");
-            let what = format!("{kind} {name} is there, but not as wanted: {words}{}", risk(words));
+            let what = format!("{kind} {name} exists with other arguments: {words}{}", risk(words));
             let or = if words.contains("x-max-length-bytes") {
                 ". Or set REDEEMQ_QUEUE_BYTES everywhere to the value that it has"
             } else {

@@ -32,7 +32,7 @@ pub(super) async fn examine(
         judge(examined, queue, is_bound, in_lanes);
     }
     if examined.is_clean_since(first) {
-        examined.ok("queues are bound as wanted");
+        examined.ok("queues are bound as expected");
     }
     Ok(())
 }
@@ -51,7 +51,7 @@ fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bo
         }
         (false, true) if name == REQUESTS => {}
         (false, _) if exchange == LANES => examined.ok(format!(
-            "{name} is a lane of earlier days; when it is empty and no worker with lanes runs, it can be deleted"
+            "{name} is a lane that is no longer used; delete it when it is empty and no worker with lanes runs"
         )),
         (false, _) => {
             let what = format!("queue {name} is not bound to exchange {exchange} by `{key}`");

@@ -2,7 +2,8 @@
 
 use super::finding::{Examination, Server};
 use super::lines::Lines;
-use super::{Settings, arguments, bindings, policies, rights, version};
+use super::options::Settings;
+use super::{arguments, bindings, policies, rights, version};
 use crate::broker::connection::server_properties;
 use crate::broker::inspect::management::Management;
 use crate::broker::inspect::probe;
@@ -16,13 +17,12 @@ const RESULT_BYTES: usize = 8 * 1024 * 1024;
 const HINT: &str = "set RABBITMQ_MANAGEMENT_URL";
 const BY_MANAGEMENT: &str = "policies, bindings and alarms";
 
-/// Everything.
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Server::Broker);
     if let Err(error) = all(&mut examined, settings).await {
         examined.failed(
             "the rest of the broker",
-            format!("{error}. Does it run, and is AMQP_URL right?"),
+            format!("{error}. Check that it runs and that AMQP_URL is right"),
         );
     }
     examined
@@ -81,7 +81,7 @@ async fn beyond_essentials(
     }
     examined.not_checked(
         "consumer_timeout",
-        "the broker tells it to nobody; its default of 30 minutes will do, less than 5 will not",
+        "no API reveals it; the default of 30 minutes is fine, less than 5 is too short",
     );
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn essentials(
     match of_policies(examined, lines, settings, url).await {
         Ok(management) => Ok(Some(management)),
         Err(error) => {
-            let why = format!("{error}. Is RABBITMQ_MANAGEMENT_URL right?");
+            let why = format!("{error}. Check RABBITMQ_MANAGEMENT_URL");
             examined.failed(BY_MANAGEMENT, why);
             Ok(None)
         }
@@ -135,7 +135,6 @@ async fn more(
     Ok(())
 }
 
-/// Work that nobody takes.
 async fn depths(examined: &mut Examination, connection: &Connection) -> Result<()> {
     for queue in lanes::wanted_queues(connection, 0).await? {
         let queue = queue.name;
@@ -143,7 +142,7 @@ async fn depths(examined: &mut Examination, connection: &Connection) -> Result<(
             continue;
         };
         if queue != DEAD && messages > 0 && consumers == 0 {
-            let what = format!("{messages} jobs wait in {queue}, and nobody takes them");
+            let what = format!("{messages} jobs wait in {queue}, which has no consumer");
             examined.warning(what, "Start a worker");
         } else {
             examined.ok(format!("{queue}: {messages} messages, {consumers} consumers"));
@@ -155,7 +154,7 @@ async fn depths(examined: &mut Examination, connection: &Connection) -> Result<(
 async fn sizes(examined: &mut Examination, lines: &Lines) -> Result<()> {
     let mebibytes = RESULT_BYTES / 1024 / 1024;
     match lines.takes_bytes(RESULT_BYTES).await? {
-        Some(true) => examined.ok(format!("messages of {mebibytes} MiB are taken")),
+        Some(true) => examined.ok(format!("messages of {mebibytes} MiB are accepted")),
         Some(false) => {
             let what = format!(
                 "max_message_size of the broker is less than {mebibytes} MiB: the result of a job with many codes would be stored, but not published"

@@ -37,7 +37,7 @@ pub(super) fn judge(examined: &mut Examination, skew: Skew) {
         skew.uncertain.as_seconds_f64()
     );
     let remedy = format!(
-        "Let all machines follow NTP (`chronyc tracking`). A job whose ingress is more than {} s ahead of its worker is refused (2302), and tokens end {} days after the clock of their ingress",
+        "Synchronise all machines by NTP (`chronyc tracking`). A job whose ingress is more than {} s ahead of its worker is refused (2302), and tokens end {} days after the clock of their ingress",
         FUTURE_MAX.whole_seconds(),
         TOKEN_LIFE.whole_days()
     );

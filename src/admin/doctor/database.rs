@@ -2,7 +2,8 @@
 
 use super::clock::{self, Skew};
 use super::finding::{Examination, Server as Where};
-use super::{Settings, growth, schema, settings as session};
+use super::options::Settings;
+use super::{growth, schema, session};
 use crate::store::health::{self, Server};
 use crate::store::{self, Result, Role, StoreError};
 use crate::wire;
@@ -11,7 +12,6 @@ use sqlx::PgConnection;
 /// `nulls not distinct` begins here.
 const OLDEST: i32 = 150_000;
 
-/// Everything.
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Where::Database);
     match essentials(&mut examined, settings).await {
@@ -82,7 +82,7 @@ fn excess(examined: &mut Examination, server: &Server, settings: &Settings) {
             "Let only `redeemq migrate` go as the owner: deploy/roles.sql makes the other users",
         );
     } else {
-        examined.ok(format!("user {user} is no superuser and can't rewrite the ledger"));
+        examined.ok(format!("user {user} is not a superuser and cannot rewrite the ledger"));
     }
     let needed = i32::try_from(settings.connections).unwrap_or(i32::MAX);
     let limits = [
@@ -118,8 +118,8 @@ fn advice(error: &StoreError) -> String {
         Some("08P01") => {
             "A pooler such as pgbouncer stands before the database: let DATABASE_URL name the database itself"
         }
-        Some("3D000" | "28000" | "28P01") => "It lets us not in: is DATABASE_URL right?",
-        _ => "Does it run, and is DATABASE_URL right?",
+        Some("3D000" | "28000" | "28P01") => "It rejected the login: check DATABASE_URL",
+        _ => "Check that it runs and that DATABASE_URL is right",
     };
     format!("{error}. {advice}")
 }

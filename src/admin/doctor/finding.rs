@@ -3,11 +3,9 @@
 use serde::Serialize;
 use std::fmt;
 
-/// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Nothing to do.
     Ok,
     /// Works, and should be mended: it makes the next accident worse.
     Warning,
@@ -19,37 +17,30 @@ pub enum Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Server {
-    /// RabbitMQ.
     Broker,
-    /// Postgres.
     Database,
 }
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
     pub severity: Severity,
-    /// Where.
     pub server: Server,
-    /// What is so.
     pub what: String,
     /// What to do about it; none where nothing is to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// It is about to be mended by somebody else: a worker waits for that and does not refuse.
+    /// Expected to be repaired soon, as in a deployment: a worker waits for that and does not refuse.
     #[serde(skip)]
     pub is_passing: bool,
 }
 
-/// Something that nobody looked at, or could look at.
+/// Something that was not or could not be checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unchecked {
-    /// Where.
     pub server: Server,
     /// What was to be checked.
     pub what: String,
-    /// Why it was not.
     pub why: String,
     /// It should have been: the server is away, or does not let us look.
     pub failed: bool,
@@ -59,14 +50,12 @@ pub struct Unchecked {
 #[derive(Debug, Clone)]
 pub struct Examination {
     server: Server,
-    /// What was found.
     pub findings: Vec<Finding>,
     /// What was not looked at.
     pub unchecked: Vec<Unchecked>,
 }
 
 impl Examination {
-    /// Nothing yet.
     pub fn of(server: Server) -> Self {
         Self { server, findings: Vec::new(), unchecked: Vec::new() }
     }
@@ -76,7 +65,6 @@ impl Examination {
         self.add(Severity::Ok, what.into(), None);
     }
 
-    /// It works for now.
     pub fn warning(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
         self.add(Severity::Warning, what.into(), Some(remedy.into()));
     }
@@ -94,13 +82,12 @@ impl Examination {
         }
     }
 
-    /// Not looked at, as nobody gave us the means.
+    /// Not checked: a setting for it is missing.
     pub fn not_checked(&mut self, what: impl Into<String>, why: impl Into<String>) {
         let (server, what, why) = (self.server, what.into(), why.into());
         self.unchecked.push(Unchecked { server, what, why, failed: false });
     }
 
-    /// Tried in vain.
     pub fn failed(&mut self, what: impl Into<String>, why: impl Into<String>) {
         let (server, what, why) = (self.server, what.into(), why.into());
         self.unchecked.push(Unchecked { server, what, why, failed: true });

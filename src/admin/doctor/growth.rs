@@ -1,4 +1,4 @@
-//! How large the books are, and what redemptions add to them.
+//! How large the ledger is, and how fast it grows.
 
 use super::finding::Examination;
 use crate::store::Result;
@@ -14,19 +14,20 @@ const LARGE: i64 = 1_000_000;
 /// Below this, a few thousand decisions a second force a checkpoint every minute or two.
 const LOG_BYTES_MIN: i64 = 4 << 30;
 
-/// Tells what a million redemptions take, and whether the log lets the books grow at no higher price.
+/// Reports what a million redemptions take on disk, and whether the write-ahead log is large enough for
+/// their load.
 pub(super) async fn examine(examined: &mut Examination, db: impl PgExecutor<'_>) -> Result<()> {
-    let Some(books) = health::books(db).await? else { return Ok(()) };
-    let (rows, bytes) = (books.decisions, books.bytes);
+    let Some(ledger) = health::ledger_size(db).await? else { return Ok(()) };
+    let (rows, bytes) = (ledger.decisions, ledger.bytes);
     let each = if rows >= TELLING { bytes / rows } else { USUAL_BYTES };
     examined.ok(format!(
         "the ledger holds about {rows} decisions in {} MB; a million more take {each} MB, which are kept for ever",
         bytes / 1_000_000
     ));
-    if rows >= LARGE && books.log_bytes_max < LOG_BYTES_MIN {
+    if rows >= LARGE && ledger.log_bytes_max < LOG_BYTES_MIN {
         let what = format!(
             "max_wal_size is {} MB: under load a checkpoint comes every minute or two, and after each every page of the ledger's index is logged whole when it is first touched",
-            books.log_bytes_max >> 20
+            ledger.log_bytes_max >> 20
         );
         examined.warning(what, "Set max_wal_size to 4GB or more and checkpoint_timeout to 15min or more in postgresql.conf (or with `alter system`) and reload; recovery after a crash takes longer by as much");
     }

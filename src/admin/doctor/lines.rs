@@ -4,7 +4,6 @@ use crate::broker::inspect::probe::{self, Right};
 use crate::broker::{self, Connection, Result};
 use secrecy::SecretString;
 
-/// An open pair.
 pub(super) struct Lines {
     pub(super) asking: Connection,
     publishing: Connection,
@@ -42,7 +41,7 @@ impl Lines {
         self.asking.status().vhost().to_string()
     }
 
-    /// Nobody waits for the end of a blocked connection.
+    /// A blocked connection is closed in the background.
     pub(super) async fn close(self) {
         if self.is_blocked() {
             tokio::spawn(broker::close(self.publishing));

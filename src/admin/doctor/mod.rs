@@ -11,47 +11,22 @@ mod database;
 pub mod finding;
 mod growth;
 mod lines;
+mod options;
 mod policies;
 mod rights;
 mod role;
 mod schema;
-mod settings;
+mod session;
 pub mod start;
 mod version;
 
+pub use options::{DoctorCommand, Settings};
 pub use role::Role;
 
 use super::output::{Lines, Output, line};
-use clap::Args;
 use finding::{Finding, Severity, Unchecked};
-use secrecy::SecretString;
 use serde::Serialize;
 use std::process::ExitCode;
-
-/// What to look at, with whose eyes.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct DoctorCommand {
-    /// The process whose users the URLs name: rights are judged by what it needs
-    #[arg(long = "for", value_enum, default_value_t = Role::Serve)]
-    pub role: Role,
-}
-
-/// Where everything is.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Whose place is taken.
-    pub role: Role,
-    /// Postgres.
-    pub database_url: SecretString,
-    /// RabbitMQ.
-    pub amqp_url: SecretString,
-    /// Its management API, if one may ask there.
-    pub management_url: Option<SecretString>,
-    /// Bytes that may wait in a request queue.
-    pub queue_bytes_max: u64,
-    /// Connections to the database that a process of this role may open.
-    pub connections: u32,
-}
 
 #[derive(Serialize)]
 struct Report {
@@ -66,7 +41,7 @@ struct Report {
 /// a part could not be checked that should have been.
 ///
 /// # Errors
-/// When the result can't be written.
+/// When the result cannot be written.
 pub async fn run(settings: Settings, output: &mut Output) -> anyhow::Result<ExitCode> {
     let (mut broker, mut database) =
         tokio::join!(broker::examine(&settings), database::examine(&settings));

@@ -1,8 +1,7 @@
-//! Policies: they are stronger than some arguments that a queue was declared with, and nobody but the
-//! management API tells of them.
+//! Policies: they override some arguments of a queue, and only the management API reports them.
 
-use super::Settings;
 use super::finding::Examination;
+use super::options::Settings;
 use crate::broker::inspect::management::{Management, RealQueue};
 use crate::broker::topology::lanes;
 use crate::broker::topology::{Argument, BROKER_DELIVERY_LIMIT, DEAD, DELIVERY_LIMIT, Queue};
@@ -28,12 +27,12 @@ pub(super) async fn examine(
             Some(policy) => judge(examined, wanted, &by(&real), policy),
             None => examined.not_checked(
                 format!("policies over queue {}", wanted.name),
-                "the queue is so young that the broker can't tell yet: ask again in 10 s",
+                "the broker does not report a new queue at once: run this again in 10 s",
             ),
         }
     }
     if examined.is_clean_since(first) {
-        examined.ok("no policy stands against the queues' arguments");
+        examined.ok("no policy overrides the queues' arguments");
     }
     Ok(())
 }

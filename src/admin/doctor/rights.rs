@@ -1,8 +1,8 @@
 //! What our user may do at the broker: all that its process needs, and little more.
 
-use super::Settings;
 use super::finding::Examination;
 use super::lines::Lines;
+use super::options::Settings;
 use crate::broker::Result;
 use crate::broker::inspect::management::Management;
 use crate::broker::inspect::probe::Right;

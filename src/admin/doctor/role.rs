@@ -54,7 +54,7 @@ const WORKER_IN_DATABASE: [(&str, &[&str]); 14] = [
     ("pin_failure", &["select", "insert", "update", "delete"]),
     ("ledger", &["select", "insert"]),
     ("dead_job", &["select", "insert", "update"]),
-    ("untried", &["select", "insert", "update", "delete"]),
+    ("attempt", &["select", "insert", "update", "delete"]),
     ("standing_of", EXECUTE),
 ];
 

@@ -1,7 +1,8 @@
 //! The schema: migrated to this version, in sight, and open to our user as far as its process needs.
 
 use super::finding::Examination;
-use super::{Role, Settings};
+use super::options::Settings;
+use super::role::Role;
 use crate::store::health::{self, Schema, Server};
 use crate::store::{Result, StoreError};
 use sqlx::PgConnection;
@@ -26,7 +27,7 @@ pub(super) async fn examine(
         }
         Err(error) if is_refused(&error) => {
             let user = &server.user;
-            let what = format!("user {user} may not read which migrations there are");
+            let what = format!("user {user} may not read the table of migrations");
             examined.warning(what, "Run deploy/roles.sql");
         }
         Err(error) => return Err(error),
@@ -43,18 +44,16 @@ fn judge(examined: &mut Examination, schema: &Schema) {
     }
     if !newer.is_empty() {
         let what = format!("migrations {} are newer than this redeemq", list(newer));
-        let remedy = "Replace this redeemq by the one that they came with, when the update is through; until then workers go on";
+        let remedy =
+            "Replace this redeemq with the version that has them; until then workers go on";
         examined.warning(what, remedy);
     }
     if !altered.is_empty() {
-        let what = format!(
-            "migrations {} were applied with another text than this redeemq has",
-            list(altered)
-        );
+        let what = format!("migrations {} differ from those of this redeemq", list(altered));
         examined.fatal(what, "Use a released redeemq with this database, or restore the database: the schema may lack a constraint that keeps a promise");
     }
     if let Some(version) = unfinished {
-        let what = format!("migration {version} was begun and not finished");
+        let what = format!("migration {version} was started and not finished");
         examined.fatal(what, "Restore the database, and run `redeemq migrate` again");
     }
     if examined.is_clean_since(first) {
@@ -76,7 +75,7 @@ async fn rights(
     let unseen = health::unseen(&mut *db, &names).await?;
     if !unseen.is_empty() {
         let unseen = unseen.join(", ");
-        let what = format!("{unseen} can't be seen, though all migrations are applied");
+        let what = format!("{unseen} cannot be seen, though all migrations are applied");
         let remedy = format!(
             "Look at search_path of the database and of user {user}; what was dropped has to be restored"
         );

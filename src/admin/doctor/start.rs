@@ -1,7 +1,8 @@
 //! What a worker makes sure of before it takes its first job: nothing fatal stands against it.
 
 use super::finding::{Examination, Finding, Server, Severity};
-use super::{Settings, broker, database};
+use super::options::Settings;
+use super::{broker, database};
 use crate::broker::BrokerError;
 use crate::retry::Pauses;
 use crate::store::StoreError;
@@ -52,13 +53,13 @@ async fn until_fit<E: Future<Output = Examined>>(
                     return Ok(());
                 }
                 if !all.iter().all(|finding| finding.is_passing) {
-                    bail!("no worker starts like this, and no job was touched: {text}");
+                    bail!("the worker refused to start, and touched no job: {text}");
                 }
                 text
             }
         };
         if waits_for != told {
-            tracing::warn!(%server, "the worker waits before it takes jobs: {waits_for}");
+            tracing::warn!(%server, "the worker waits before it consumes jobs: {waits_for}");
             told = waits_for;
         }
         tokio::time::sleep(pauses.draw()).await;

@@ -18,12 +18,12 @@ pub(super) fn judge(examined: &mut Examination, greeting: &ServerProperties) {
         return examined.fatal(what, remedy);
     }
     let Some(number) = number(version) else {
-        let what = format!("RabbitMQ calls itself {version}, which is no version that can be read");
-        return examined.warning(what, "See that it is 3.10 or newer");
+        let what = format!("RabbitMQ reports the version {version}, which cannot be parsed");
+        return examined.warning(what, "Make sure that it is 3.10 or newer");
     };
     if number < OLDEST {
         let what = format!(
-            "RabbitMQ {version} is older than 3.10: it can't dead-letter at least once, so jobs can get lost"
+            "RabbitMQ {version} is older than 3.10: it cannot dead-letter at least once, so jobs can be lost"
         );
         examined.fatal(what, "Upgrade the broker to 3.10 or newer");
     } else if number < COUNTS_LESS {
@@ -35,7 +35,8 @@ pub(super) fn judge(examined: &mut Examination, greeting: &ServerProperties) {
         );
         examined.ok(what);
     } else {
-        let what = format!("RabbitMQ {version} is newer than this redeemq knows of");
+        let what =
+            format!("RabbitMQ {version} is newer than any that this redeemq was tested with");
         examined.warning(what, "Look for a newer redeemq, or run its tests on this broker first");
     }
 }
@@ -68,7 +69,7 @@ mod tests {
             ("4.3.0", Severity::Ok, "returns don't"),
             ("4.10.0-rc.1", Severity::Ok, "returns don't"),
             ("5.0.0", Severity::Warning, "newer than"),
-            ("main", Severity::Warning, "can be read"),
+            ("main", Severity::Warning, "cannot be parsed"),
         ] {
             let judged = judged("RabbitMQ", version);
             assert_eq!(judged.0, severity, "{version}");

@@ -40,7 +40,7 @@ impl<'a> Catalogue<'a> {
     /// Takes a row into the plan. Only the columns of the header change anything.
     pub(super) fn take(&mut self, line: i64, first_line: i64, row: StagedGoods, header: &Header) {
         let taken = if first_line < line {
-            Err(format!("goods `{}` stand on line {first_line} already", row.goods_id))
+            Err(format!("goods `{}` are on line {first_line} already", row.goods_id))
         } else {
             self.change(row, header)
         };
@@ -107,8 +107,8 @@ impl<'a> Catalogue<'a> {
                 Err(format!("goods_id `{}` belongs to sponsor `{sponsor}`", goods.goods_id))
             }
             (_, group) if *group == goods.group => Ok(()),
-            (_, Some(group)) => Err(format!("group: it is `{group}`, which can't change")),
-            (_, None) => Err("group: goods made without one can't become a pool".to_owned()),
+            (_, Some(group)) => Err(format!("group: it is `{group}`, and cannot change")),
+            (_, None) => Err("group: goods created without one cannot become a pool".to_owned()),
         }
     }
 

@@ -29,7 +29,7 @@ pub enum CouponsCommand {
         /// The pool
         #[arg(long, value_name = "G", value_parser = Id::parse)]
         group: Id,
-        /// The file
+        /// CSV file
         file: PathBuf,
     },
 }
@@ -50,7 +50,7 @@ pub(in crate::admin) async fn run(
     let found = pools::find(pool, &owner.scope(), &[group.to_string()]).await?;
     let goods = match found.first() {
         None => bail!(
-            "there is no pool `{group}`: make it with `redeemq goods import` (column `group`)"
+            "there is no pool `{group}`: create it with `redeemq goods import` (column `group`)"
         ),
         Some(found) if found.sponsor.as_deref() != owner.sponsor() => {
             bail!("pool `{group}` belongs to sponsor `{}`", found.sponsor.as_deref().unwrap_or("-"))

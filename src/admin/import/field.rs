@@ -1,4 +1,4 @@
-//! Reading single fields. The reasons are for whoever has to mend the file.
+//! Reads single fields. The reasons are for the person who corrects the file.
 
 use super::sheet::Row;
 use crate::admin::owner;
@@ -38,7 +38,6 @@ pub(super) fn id(text: &str) -> Result<id::Id, id::BadId> {
     id::Id::parse(text)
 }
 
-/// A name for people.
 pub(super) fn name(text: &str) -> Result<String, id::BadId> {
     owner::name(text)
 }
@@ -51,7 +50,7 @@ pub(super) fn whole(max: i64) -> impl FnOnce(&str) -> Result<i64, String> {
         number
             .flatten()
             .filter(|number| *number <= max)
-            .ok_or_else(|| format!("`{digits}` is no whole number from 0 to {max}"))
+            .ok_or_else(|| format!("`{digits}` is not a whole number from 0 to {max}"))
     }
 }
 
@@ -60,7 +59,7 @@ pub(super) fn time(text: &str) -> Result<OffsetDateTime, String> {
     let text = text.trim();
     instant(text).ok_or_else(|| {
         format!(
-            "`{text}` is no RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
+            "`{text}` is not an RFC 3339 time of the years 1970 to 9999, such as 2026-01-31T10:00:00Z"
         )
     })
 }

@@ -42,15 +42,15 @@ pub enum GoodsCommand {
     ///
     /// quantity is the total ever; empty is unlimited. A column that the file doesn't have leaves
     /// goods as they are. price reads point=50;badge:gold=1;custom:gem=2. Goods with a group are a
-    /// pool of codes for good. Times are RFC 3339.
+    /// pool of codes and stay one. Times are RFC 3339.
     Import {
         /// Whose
         #[command(flatten)]
         owner: Owner,
-        /// The file
+        /// CSV file
         file: PathBuf,
     },
-    /// Show the stock of goods as a metric from now on; for campaigns, at most 100 at a time
+    /// Publish the stock of goods as a metric, for campaigns; at most 100 goods at a time
     Watch {
         /// Whose
         #[command(flatten)]
@@ -59,7 +59,7 @@ pub enum GoodsCommand {
         #[arg(required = true, value_parser = Id::parse)]
         goods_id: Vec<Id>,
     },
-    /// Show it no longer
+    /// Stop publishing the stock of goods
     Unwatch {
         /// Whose
         #[command(flatten)]
@@ -68,7 +68,7 @@ pub enum GoodsCommand {
         #[arg(required = true, value_parser = Id::parse)]
         goods_id: Vec<Id>,
     },
-    /// List what is watched, with its stock
+    /// List watched goods with their stock
     Watched,
 }
 

@@ -1,6 +1,6 @@
-//! Imports: a CSV file is read row by row, its good rows are staged by COPY, and these then enter the
-//! books in chunks. A row that is bad is reported with its line and keeps no other row out; running
-//! the file again adds only what is missing.
+//! Imports: a CSV file is read row by row, its good rows are staged by COPY, and these are
+//! applied in chunks. A bad row is reported with its line and does not stop the others; running the file
+//! again adds only what is missing.
 
 mod catalogue;
 pub mod coupons;
@@ -21,9 +21,7 @@ use sheet::{Row, Sheet};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use std::process::ExitCode;
 
-/// One kind of import.
 trait Import: Sync {
-    /// A good row.
     type Row: Staged;
 
     /// Reads a row.
@@ -32,7 +30,7 @@ trait Import: Sync {
     /// Why it is bad, for people.
     fn parse(row: &Row<'_>) -> Result<Self::Row, String>;
 
-    /// Brings a chunk of staged rows into the books. The caller commits.
+    /// Applies a chunk of staged rows. The caller commits.
     fn apply(
         &self,
         db: &mut PgConnection,
@@ -53,7 +51,7 @@ async fn run<I: Import>(
     let progress = tally.progress("importing", Unit::Pieces("rows"), staged as u64);
     apply(import, &mut db, staged, &mut tally, &progress).await.with_context(|| {
         format!(
-            "stopped after {} of {staged} rows, which stay done; run the import again for the rest",
+            "stopped after {} of {staged} rows, which stay imported: run the import again for the rest",
             progress.done()
         )
     })?;

@@ -21,15 +21,15 @@ pub enum PlayersCommand {
     /// Add to what players own from a CSV file: player_id,asset,amount
     ///
     /// asset is point, badge:ID or custom:ID. Each player and asset gets its amount once for an
-    /// import id, however often the file is imported; the amount 0 makes a player known.
+    /// import id, however often the file is imported; the amount 0 creates the player.
     Import {
-        /// The client site whose players they are
+        /// Client site of the players
         #[arg(long, value_name = "ID", value_parser = ClientId::parse)]
         client: ClientId,
-        /// Names this import: another id adds again
+        /// Name of this import: each name adds once
         #[arg(long, value_name = "I", value_parser = Id::parse)]
         import_id: Id,
-        /// The file
+        /// CSV file
         file: PathBuf,
     },
 }

@@ -49,7 +49,6 @@ impl<'a> Tally<'a> {
         self.output.progress(doing, unit, total)
     }
 
-    /// Rows in the file.
     pub(super) fn read(&mut self, rows: u64) {
         self.report.rows = rows;
     }

@@ -27,7 +27,6 @@ pub(super) struct Sheet<R = File> {
 #[derive(Debug, Clone)]
 pub(super) struct Header(Vec<&'static str>);
 
-/// One row.
 pub(super) struct Row<'a> {
     header: &'a Header,
     record: &'a ByteRecord,
@@ -40,9 +39,9 @@ impl Sheet {
     /// When it can't be read, has no header, or one with other columns.
     pub(super) fn open(path: &Path, columns: Columns) -> anyhow::Result<Self> {
         let name = path.display();
-        let file = File::open(path).with_context(|| format!("{name} can't be opened"))?;
+        let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
-        Self::new(file, size, columns).with_context(|| format!("{name} can't be imported"))
+        Self::new(file, size, columns).with_context(|| format!("cannot import {name}"))
     }
 }
 
@@ -62,7 +61,6 @@ impl<R: Read> Sheet<R> {
         Ok(Self { reader, header, record, size })
     }
 
-    /// Which columns there are.
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
@@ -75,14 +73,14 @@ impl<R: Read> Sheet<R> {
     /// The next row that is not blank, with its line: good enough to be looked at, or bad already.
     ///
     /// # Errors
-    /// When the file can't be read any further.
+    /// When the file cannot be read any further.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<(u64, Result<Row<'_>, String>)>> {
         loop {
             let start = self.reader.position().byte();
             self.reader.get_mut().row_at(start);
             let about = self.reader.position().line();
             let more = self.reader.read_byte_record(&mut self.record);
-            if !more.with_context(|| format!("it can't be read beyond line {about}"))? {
+            if !more.with_context(|| format!("cannot read beyond line {about}"))? {
                 return Ok(None);
             }
             // In files with CRLF this is what a blank line looks like.
@@ -130,7 +128,7 @@ impl Header {
         for field in record {
             let name = String::from_utf8_lossy(field.trim_ascii());
             match known().find(|column| **column == name) {
-                Some(column) if found.contains(column) => bail!("column `{column}` stands twice"),
+                Some(column) if found.contains(column) => bail!("column `{column}` appears twice"),
                 Some(column) => found.push(*column),
                 None => unknown.push(format!("`{:.40}`", name.escape_debug().to_string())),
             }
@@ -239,7 +237,7 @@ mod tests {
                 "b\n",
                 "column `a` is missing; the first line must name the columns a and may name b, c",
             ),
-            ("a,a\n", "column `a` stands twice"),
+            ("a,a\n", "column `a` appears twice"),
             (
                 "a;b\n",
                 "unknown column `a;b`; the first line must name the columns a and may name b, c",

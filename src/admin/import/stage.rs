@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
-/// Bytes that travel together.
 const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that may wait for the database.
 const PIECES_WAITING: usize = 4;
@@ -46,7 +45,7 @@ pub(super) async fn stage<S: Staged>(
     let count = match reader.await? {
         Ok(count) => count,
         Err(error) => {
-            copy.abort("the file can't be read").await?;
+            copy.abort("cannot read the file").await?;
             return Err(error).context("nothing was imported");
         }
     };
@@ -56,7 +55,7 @@ pub(super) async fn stage<S: Staged>(
     Ok(count.staged)
 }
 
-/// Ends early when nobody takes the pieces any more.
+/// Ends early when the receiver is gone.
 fn read<S: Staged>(
     mut sheet: Sheet,
     parse: fn(&Row<'_>) -> Result<S, String>,

@@ -13,7 +13,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: Option<&View>, colours: bool) {
     let placed = match view {
         Some(view) => place(view, width, height),
         None => {
-            vec![Placed { x: 0, y: 0, laid: (Tone::Plain, "redeemq top: looking …".to_owned()) }]
+            vec![Placed { x: 0, y: 0, laid: (Tone::Plain, "redeemq top: reading …".to_owned()) }]
         }
     };
     for Placed { x, y, laid: (tone, line) } in placed {
@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: Option<&View>, colours: bool) {
     }
 }
 
-/// Red is for what calls for somebody alone; who wants no colours sees it reversed.
+/// Red needs attention; without colours it is reversed.
 fn style(tone: Tone, colours: bool) -> Style {
     match tone {
         Tone::Plain => Style::new(),
@@ -121,13 +121,13 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
                 "accepted to decided       18 ms   25 ms",
                 "@cola/cola         500        -       -",
                 "12:00:05 goods    0604 Goods is not enough to redeem                       6,000",
-                "HEALTH  oldest job in hand -  reconnects -  dead so far -  audit holds",
+                "HEALTH  oldest job -  reconnects -  dead so far -  audit holds",
             ],
         );
     }
 
     #[test]
-    fn what_does_not_fit_is_counted_and_what_calls_for_somebody_stays() {
+    fn what_does_not_fit_is_counted_and_what_needs_attention_stays() {
         let (_, screen) = drawn(Some(&view(64, &[])), 80, 24, true);
         holds(&screen, &["… 5", " more", "1 paused", "WATCHED", "REFUSALS", "HEALTH"]);
     }
@@ -137,9 +137,9 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
         let view = view(64, &[("h:1", "away: gone")]);
         for (width, height) in [(0, 0), (1, 1), (10, 3), (40, 24), (76, 12), (80, 24), (250, 90)] {
             let (_, screen) = drawn(Some(&view), width, height, true);
-            assert!(height < 2 || width < 20 || screen.contains("h:1 is away: gone"), "{screen}");
+            assert!(height < 2 || width < 20 || screen.contains("h:1 is down: gone"), "{screen}");
         }
-        holds(&drawn(None, 80, 24, true).1, &["looking"]);
+        holds(&drawn(None, 80, 24, true).1, &["reading"]);
     }
 
     #[test]
@@ -149,12 +149,12 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
     }
 
     #[test]
-    fn red_is_what_calls_for_somebody_and_nothing_else() {
+    fn red_is_what_needs_attention_and_nothing_else() {
         let red = |buffer: &Buffer| buffer.content.iter().filter(|c| c.fg == Color::Red).count();
         assert_eq!(red(&drawn(Some(&view(0, &[])), 80, 24, true).0), 0);
         let view = view(0, &[("h:1", "away: gone")]);
         let (buffer, _) = drawn(Some(&view), 80, 24, true);
-        assert_eq!(red(&buffer), "h:1 is away: gone".len());
+        assert_eq!(red(&buffer), "h:1 is down: gone".len());
     }
 
     #[test]
@@ -170,7 +170,7 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
         let idle = "redeemq_accepted_total{operation=\"goods\"} 0\n";
         seen.note(sample(Instant::now(), 0, &[("e", idle)]));
         let (_, screen) = drawn(seen.view().as_ref(), 80, 24, true);
-        holds(&screen, &["no traffic yet", "not looked at yet", "none since the first look"]);
+        holds(&screen, &["no traffic yet", "not read yet", "none since the start"]);
         assert!(!screen.contains("LATENCY"), "{screen}");
     }
 }

@@ -16,7 +16,6 @@ use std::time::Duration;
 /// A page has some 100 KiB, with a hundred watched goods and 64 lanes.
 const PAGE_MAX: usize = 8 * 1024 * 1024;
 
-/// An address of metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     name: String,
@@ -36,7 +35,7 @@ impl Endpoint {
         let uri = uri.filter(|uri| {
             uri.host().is_some_and(|host| !host.is_empty()) && uri.port_u16() > Some(0)
         });
-        let uri = uri.ok_or("it is HOST:PORT, as in 127.0.0.1:9464")?;
+        let uri = uri.ok_or("it must be HOST:PORT, as in 127.0.0.1:9464")?;
         Ok(Self { name: name.to_owned(), uri })
     }
 }
@@ -77,12 +76,12 @@ impl Fetcher {
     async fn ask(&self, uri: Uri) -> Result<Page, String> {
         let answer = self.0.get(uri).await.map_err(|error| innermost(&error))?;
         if !answer.status().is_success() {
-            return Err(format!("it answers {}", answer.status()));
+            return Err(format!("it responds {}", answer.status()));
         }
         let body = Limited::new(answer.into_body(), PAGE_MAX).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes();
         let page = std::str::from_utf8(&body).ok().and_then(Page::parse);
-        page.filter(Page::is_ours).ok_or_else(|| "what answers is no redeemq".to_owned())
+        page.filter(Page::is_ours).ok_or_else(|| "it is not a redeemq process".to_owned())
     }
 }
 

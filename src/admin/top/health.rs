@@ -1,16 +1,15 @@
-//! What may call for somebody.
+//! What may need attention.
 
 use super::sample::Sample;
 use serde::Serialize;
 
-/// Totals since the processes began; what nobody tells is none.
+/// Totals since the processes began; none where no process reports one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Health {
     /// Of a job that a worker has in hand.
     pub(super) oldest_job_seconds: Option<f64>,
     /// Of publishers and of lanes.
     pub(super) reconnects: Option<f64>,
-    /// Dead letters.
     pub(super) dead: Option<f64>,
     /// Checks of the last audit that did not hold; none without an audit.
     pub(super) audit_broken: Option<f64>,
@@ -39,15 +38,15 @@ fn troubles(now: &Sample, audit_broken: Option<f64>) -> Vec<String> {
     let shut = now.values("redeemq_gates_open").filter(|open| *open == 0.0).count();
     let told = [
         (audit_broken.is_some_and(|broken| broken > 0.0))
-            .then(|| "the books don't balance: stop the workers, run `redeemq audit`".to_owned()),
+            .then(|| "the ledger does not add up: stop the workers, run `redeemq audit`".to_owned()),
         is_on("redeemq_audit_failing")
-            .then(|| "the books can't be audited: look at the database".to_owned()),
-        (shut > 0).then(|| format!("{shut} ingress can't reach the broker: callers are told 503")),
+            .then(|| "the audit fails: check the database".to_owned()),
+        (shut > 0).then(|| format!("{shut} ingress cannot reach the broker: callers get 503")),
         is_on("redeemq_clients_snapshot_failing").then(|| {
-            "tokens are judged by an old snapshot of the clients: look at the database".to_owned()
+            "tokens are checked against an old snapshot of the clients: check the database".to_owned()
         }),
         is_on("redeemq_routes_silent").then(|| {
-            "results are not confirmed: has that queue a leader? See the worker's log".to_owned()
+            "results are not confirmed, a circuit is open: check that the queue has a leader; see the worker's log".to_owned()
         }),
     ];
     told.into_iter().flatten().collect()

@@ -6,7 +6,6 @@ use super::view::View;
 
 /// A narrower window has one column of tables.
 const TWO_COLUMNS_FROM: usize = 76;
-/// Between the columns.
 const GAP: usize = 2;
 /// Troubles that are told at a time: there must be room for the numbers.
 const TROUBLES_MAX: usize = 3;
@@ -22,7 +21,6 @@ pub(super) struct Placed {
     pub(super) laid: Laid,
 }
 
-/// Everything that fits.
 pub(super) fn place(view: &View, width: usize, height: usize) -> Vec<Placed> {
     let mut head = vec![(Tone::Head, title(view, width))];
     head.extend(troubles(view).into_iter().map(|trouble| (Tone::Alarm, fitted(&trouble, width))));

@@ -1,4 +1,4 @@
-//! The view on a terminal, until somebody has seen enough. However it ends, the terminal is as before.
+//! The view on a terminal, until the user quits. However it ends, the terminal is restored.
 
 use super::draw::draw;
 use super::sampler::Sampler;

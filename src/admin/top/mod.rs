@@ -28,6 +28,7 @@ mod words;
 pub use fetch::Endpoint;
 
 use super::output::{Output, line};
+use crate::setting;
 use anyhow::anyhow;
 use clap::{Args, value_parser};
 use sampler::Sampler;
@@ -39,19 +40,20 @@ use view::Seen;
 /// What to look at, and how often.
 #[derive(Debug, Clone, Args)]
 pub struct TopCommand {
-    /// Where processes tell their metrics, as HOST:PORT, comma-separated or given several times
+    /// Where processes serve their metrics, as HOST:PORT, separated by commas or given several times
     /// [default: REDEEMQ_METRICS_ADDR]
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = Endpoint::parse)]
     pub metrics: Vec<Endpoint>,
-    /// Seconds between two looks
+    /// Seconds between two readings
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = value_parser!(u16).range(1..=3_600))]
     pub every: u16,
-    /// Print what two looks tell, and end; as without a terminal, and with --json. How fast watched
-    /// goods go is known from --every 10 on
+    /// Print one snapshot of two readings and exit, as without a terminal or with --json. The rate of
+    /// watched goods needs --every 10 or more
     #[arg(long)]
     pub once: bool,
-    /// No colours; so does any value of the variable
-    #[arg(long, env = "NO_COLOR", hide_env_values = true, num_args = 0..=1, default_missing_value = "1")]
+    /// No colours; any value of the variable has the same effect
+    #[arg(long, env = "NO_COLOR", hide_env_values = true, num_args = 0..=1, default_missing_value = "1",
+          value_parser = setting::text())]
     pub no_color: Option<String>,
 }
 
@@ -64,7 +66,7 @@ pub struct Settings {
     pub amqp_url: Option<SecretString>,
     /// Between two looks.
     pub every: Duration,
-    /// Until somebody quits, on a terminal, or one snapshot.
+    /// A screen until the user quits; else one snapshot.
     pub live: bool,
     /// Whether there may be colours.
     pub colours: bool,
@@ -90,7 +92,7 @@ pub async fn run(
     tokio::time::sleep(every).await;
     sampler.until_broker_told().await;
     seen.note(sampler.look().await);
-    let view = seen.view().ok_or_else(|| anyhow!("nothing was looked at"))?;
+    let view = seen.view().ok_or_else(|| anyhow!("nothing was read"))?;
     output.result(&view, |view| text::lines(view).iter().map(|text| line([text])).collect())?;
     Ok(if view.answering() > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

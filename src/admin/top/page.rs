@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-/// Labels of a series.
 pub(super) type Labels = BTreeMap<String, String>;
 
 /// One number of a page.

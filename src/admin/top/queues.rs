@@ -17,10 +17,9 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Queue {
     pub(super) queue: String,
-    /// Messages that wait.
     pub(super) messages: Option<f64>,
     pub(super) consumers: Option<f64>,
-    /// Whether somebody has to look at it.
+    /// Whether it needs attention.
     pub(super) alarm: bool,
 }
 
@@ -109,7 +108,7 @@ redeemq_queue_consumers{queue=\"redeem.requests\"} 0
 redeemq_queue_consumers{queue=\"redeem.dead\"} 0\n";
 
     #[test]
-    fn a_queue_without_a_consumer_calls_for_somebody_but_the_dead_queue_only_with_letters() {
+    fn a_queue_without_a_consumer_needs_attention_and_the_dead_queue_only_with_letters() {
         let now = sample(Instant::now(), 0, &[("e", PAGE)]);
         let told: Vec<_> =
             queues(&now).into_iter().map(|q| (q.queue, q.messages, q.alarm)).collect();

@@ -10,7 +10,7 @@ const DECIDED: &str = "redeemq_decided_total";
 const REFUSED: &str = "redeemq_refused_total";
 const RESULTS: &str = "redeemq_results_total";
 
-/// Jobs a second; what nobody tells is none.
+/// Jobs a second; none where no process reports them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Rates {
     /// Whether anything was ever accepted, decided or refused by the processes that answer. That an
@@ -25,12 +25,10 @@ pub(super) struct Rates {
     pub(super) results: BTreeMap<String, f64>,
 }
 
-/// One operation's.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(super) struct Operation {
     pub(super) operation: String,
     pub(super) accepted: Option<f64>,
-    /// Refusals among them.
     pub(super) decided: Option<f64>,
     pub(super) refused: Option<f64>,
 }
@@ -124,7 +122,7 @@ redeemq_results_total{{outcome=\"dead\"}} 0\n"
     }
 
     #[test]
-    fn operations_that_nobody_ever_asked_for_are_left_out() {
+    fn operations_without_any_job_are_left_out() {
         let (before, now) = ((ingress(10, 0), worker(5, 0)), (ingress(30, 4), worker(15, 6)));
         let rates = rates(&[("i", &before.0), ("w", &before.1)], &[("i", &now.0), ("w", &now.1)]);
         assert!(rates.any_traffic && rates.operations.len() == 1, "{rates:?}");

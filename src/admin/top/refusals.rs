@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
-/// One kind of refusal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Refusal {
     /// The look at which there were more of them for the last time.
@@ -19,7 +18,6 @@ pub(super) struct Refusal {
     pub(super) code: String,
     /// For all of the code: what it is about is filled in.
     pub(super) message: &'static str,
-    /// Since the first look.
     pub(super) count: u64,
 }
 
@@ -30,7 +28,6 @@ impl Refusal {
     }
 }
 
-/// Operation and code.
 type Kind = (Option<String>, String);
 
 /// All refusals since the first look.
@@ -60,7 +57,6 @@ impl Refusals {
         }
     }
 
-    /// The last ones first.
     pub(super) fn last(&self) -> Vec<Refusal> {
         let refusal = |((operation, code), (at, count)): (&Kind, &(OffsetDateTime, f64))| {
             let known = Code::ALL.into_iter().find(|known| known.as_str() == code);

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
-/// One look.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) at: Instant,
@@ -18,7 +17,6 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Of those that answered.
     pub(super) fn pages(&self) -> impl Iterator<Item = &Page> {
         self.pages.values().filter_map(|page| page.as_ref().ok())
     }
@@ -28,12 +26,11 @@ impl Sample {
         self.pages().flat_map(move |page| page.values(name))
     }
 
-    /// Their sum; none when nobody tells one.
+    /// Their sum; none where no process reports one.
     pub(super) fn sum(&self, name: &str) -> Option<f64> {
         self.values(name).reduce(|sum, value| sum + value)
     }
 
-    /// The largest of them.
     pub(super) fn max(&self, name: &str) -> Option<f64> {
         self.values(name).reduce(f64::max)
     }
@@ -52,7 +49,7 @@ impl Span<'_> {
     }
 
     /// How much counters of this name grew, by their labels and summed over the endpoints that
-    /// answered both times; none when nobody tells one.
+    /// answered both times; none where no process reports one.
     pub(super) fn increases(&self, name: &str) -> Option<BTreeMap<Labels, f64>> {
         let mut grown = BTreeMap::new();
         for (endpoint, now) in &self.now.pages {
@@ -66,7 +63,6 @@ impl Span<'_> {
         (!grown.is_empty()).then_some(grown)
     }
 
-    /// The same a second.
     pub(super) fn rates(&self, name: &str) -> Option<BTreeMap<Labels, f64>> {
         let seconds = self.length().as_secs_f64();
         let mut rates = self.increases(name).filter(|_| seconds > 0.0)?;

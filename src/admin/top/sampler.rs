@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Longest wait for a page: nobody waits longer for a screen.
+/// Longest wait for a page of metrics: the screen should not stand still for longer.
 const PAGE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// All that is asked. The broker is asked beside the endpoints, and for as long as this is kept: its

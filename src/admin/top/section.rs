@@ -7,7 +7,7 @@ use ratatui::text::Span;
 pub(super) enum Tone {
     Head,
     Plain,
-    /// Somebody has to do something.
+    /// Needs attention.
     Alarm,
 }
 
@@ -28,7 +28,6 @@ pub(super) struct Section {
     pub(super) without: &'static str,
 }
 
-/// A row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) cells: Vec<String>,
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn where_lines_are_few_what_calls_for_somebody_comes_first() {
+    fn where_lines_are_few_rows_that_need_attention_come_first() {
         let section = section(&[("a", "1", false), ("b", "2", false), ("c", "3", true)]);
         let laid = section.lay(12, 3);
         assert_eq!(laid[1], (Tone::Alarm, "c          3".to_owned()));

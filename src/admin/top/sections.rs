@@ -67,7 +67,7 @@ fn jobs(view: &View) -> Section {
         rows.push(row(["not accepted".to_owned(), unknown(), unknown(), refused], false));
     }
     let without = match (view.answering(), rates.any_traffic) {
-        (0, _) => "nobody answers",
+        (0, _) => "no process answers",
         (_, false) => "no traffic yet",
         _ => "",
     };
@@ -85,7 +85,7 @@ pub(super) fn state(view: &View) -> Vec<Section> {
         texts: &[0],
         elastic: 0,
         rows: view.queues.iter().map(queue).collect(),
-        without: "not looked at yet",
+        without: "not read yet",
     };
     let mut sections = vec![queues];
     if !view.lanes.is_empty() {
@@ -116,15 +116,14 @@ fn lane(lane: &super::lanes::Lane) -> Row {
     let states = [
         (lane.paused > 0).then(|| format!("{} paused", lane.paused)),
         (lane.blocked > 0).then(|| format!("{} blocked", lane.blocked)),
-        (lane.aside > 0.0).then(|| format!("{} aside", count(Some(lane.aside)))),
+        (lane.aside > 0.0).then(|| format!("{} parked", count(Some(lane.aside)))),
     ];
     let state: Vec<String> = states.into_iter().flatten().collect();
-    let state = if state.is_empty() { "well".to_owned() } else { state.join(", ") };
+    let state = if state.is_empty() { "ok".to_owned() } else { state.join(", ") };
     let busy = format!("{:.0} %", lane.busy * 100.0);
     row([lane.lane.clone(), lane.consuming.to_string(), busy, state], lane.alarm())
 }
 
-/// The last ones.
 pub(super) fn refusals(view: &View) -> Section {
     let refusal = |refusal: &super::refusals::Refusal| {
         let at = wire::rfc3339(refusal.at);
@@ -139,7 +138,7 @@ pub(super) fn refusals(view: &View) -> Section {
         texts: &[0, 1, 2, 3],
         elastic: 3,
         rows: view.refusals.iter().map(refusal).collect(),
-        without: "none since the first look",
+        without: "none since the start",
     }
 }
 
@@ -152,19 +151,19 @@ pub(super) fn health(view: &View) -> Vec<String> {
         Some(_) => "audit holds".to_owned(),
     };
     vec![
-        format!("oldest job in hand {}", seconds(health.oldest_job_seconds)),
+        format!("oldest job {}", seconds(health.oldest_job_seconds)),
         format!("reconnects {}", count(health.reconnects)),
         format!("dead so far {}", count(health.dead)),
         audit,
     ]
 }
 
-/// What somebody has to do something about, a line each.
+/// What needs attention, a line each.
 pub(super) fn troubles(view: &View) -> Vec<String> {
     let away = view.processes.iter().filter_map(|process| {
-        Some(format!("{} is away: {}", process.address, process.away.as_ref()?))
+        Some(format!("{} is down: {}", process.address, process.away.as_ref()?))
     });
-    let broker = view.broker_away.iter().map(|why| format!("the broker is away: {why}"));
+    let broker = view.broker_away.iter().map(|why| format!("the broker is down: {why}"));
     away.chain(broker).chain(view.health.troubles.iter().cloned()).collect()
 }
 

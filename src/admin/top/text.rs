@@ -7,7 +7,7 @@ use super::view::View;
 /// Names and messages are cut at this width and nowhere else: a line stays a line in most windows.
 const WIDTH: usize = 100;
 
-/// Its lines. What calls for somebody ends with an exclamation mark, for there is no colour.
+/// Its lines. Lines that need attention end with an exclamation mark, as there is no colour.
 pub(super) fn lines(view: &View) -> Vec<String> {
     let mut lines = vec![sections::title(view)];
     lines.extend(sections::troubles(view).into_iter().map(|trouble| trouble + " !"));

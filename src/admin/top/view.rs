@@ -17,7 +17,6 @@ use time::OffsetDateTime;
 /// second, a job a second would come and go.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// Everything.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct View {
     #[serde(serialize_with = "rfc3339")]
@@ -37,7 +36,6 @@ pub(super) struct View {
     pub(super) health: Health,
 }
 
-/// One that is asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Process {
     pub(super) address: String,

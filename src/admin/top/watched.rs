@@ -5,8 +5,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Workers look at the books every few seconds, and in between nothing seems to be granted: a rate is
-/// told from one step of the number to another, or from any two looks that are so far apart.
+/// Workers read the stock every few seconds, and in between the number stands still. So a rate is taken
+/// from one step of the number to another, or from two readings that are this far apart.
 const SILENCE: Duration = Duration::from_secs(10);
 /// Steps that are older tell nothing of now.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -31,7 +31,6 @@ impl Watched {
     }
 }
 
-/// Owner and goods.
 type Name = (String, String);
 
 /// How grants went so far.
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_any_more_comes_to_rest() {
+    fn the_rate_of_goods_without_demand_falls_to_zero() {
         assert_eq!(rate(&[(0, 7), (9, 7)]), None);
         assert_eq!(rate(&[(0, 7), (10, 7)]), Some(0.0));
         assert_eq!(rate(&[(0, 7), (10, 207)]), Some(20.0));
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_bound_nothing_is_ever_gone_and_what_is_gone_calls_for_somebody() {
+    fn unlimited_goods_never_run_out_and_goods_that_did_need_attention() {
         let looks = [(0, 0), (2, 40), (7, 140)];
         let unbounded = after(&looks, "+Inf").expect("watched");
         assert!(unbounded.unlimited && unbounded.remaining.is_none() && !unbounded.alarm());

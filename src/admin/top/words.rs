@@ -2,10 +2,8 @@
 
 use indicatif::HumanCount;
 
-/// What is not known.
 pub(super) const UNKNOWN: &str = "-";
 
-/// A number of things.
 pub(super) fn count(value: Option<f64>) -> String {
     match value {
         None => UNKNOWN.to_owned(),
@@ -27,7 +25,6 @@ pub(super) fn rate(value: Option<f64>) -> String {
     }
 }
 
-/// A time in seconds.
 pub(super) fn seconds(value: Option<f64>) -> String {
     let Some(value) = value else { return UNKNOWN.to_owned() };
     match value {

@@ -140,12 +140,6 @@ impl Consumer {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// What has arrived and was not taken, also when the consumer has failed.
-    pub fn rest(&mut self) -> Vec<Received> {
-        let arrived = self.deliveries.buffered().into_iter().flatten();
-        arrived.map(|delivery| self.settler.receive(delivery)).collect()
-    }
-
     /// Asks the broker for no more; what has arrived can still be taken and settled.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! What the consumers of a channel deliver, as one stream that knows its end.
 
-use futures_util::FutureExt as _;
 use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -42,11 +41,6 @@ impl<T: 'static> Deliveries<T> {
                 Some(None) | None => return Poll::Ready(None),
             }
         }
-    }
-
-    /// What has arrived and was not taken, also after an end.
-    pub(super) fn buffered(&mut self) -> Vec<T> {
-        std::iter::from_fn(|| self.consumers.next().now_or_never().flatten()).flatten().collect()
     }
 }
 
@@ -122,15 +116,5 @@ mod tests {
     #[test]
     fn without_consumers_there_is_an_end() {
         assert_eq!(poll(&mut Deliveries::default()), Poll::Ready(None));
-    }
-
-    #[test]
-    fn what_is_buffered_can_be_taken_after_an_end() {
-        let mut deliveries = Deliveries::default();
-        deliveries.add(ended(&[]));
-        assert_eq!(poll(&mut deliveries), Poll::Ready(None));
-        deliveries.add(open(&[4, 5]));
-        assert_eq!(deliveries.buffered(), [4, 5]);
-        assert!(deliveries.buffered().is_empty());
     }
 }

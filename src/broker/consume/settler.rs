@@ -7,13 +7,11 @@ use lapin::Acker;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
 /// Settles the deliveries of one channel. Shared by those who take and those who settle.
 #[derive(Clone, Default)]
 pub struct Settler {
     unsettled: Arc<Mutex<Unsettled<Acker>>>,
-    settled: Arc<Notify>,
     /// Frames must leave in the order in which they were found to be right: one that covers what a later
     /// one names would make that later one an error, which ends the channel.
     order: Arc<tokio::sync::Mutex<()>>,
@@ -39,16 +37,6 @@ impl Settler {
             lost += usize::from(!acknowledge(&acker, false).await);
         }
         lost
-    }
-
-    /// A window has come back from the broker: what it did not settle is waited for elsewhere.
-    pub fn tell_through(&self) {
-        self.settled.notify_one();
-    }
-
-    /// Waits for a next window to have come back from the broker.
-    pub async fn came_through(&self) {
-        self.settled.notified().await;
     }
 
     fn unsettled(&self) -> MutexGuard<'_, Unsettled<Acker>> {

@@ -12,14 +12,14 @@ use crate::broker::publish::publisher::Publisher;
 /// The publisher of direct replies; it connects when there is one to send.
 pub struct DirectReplies {
     pool: Pool,
-    bound: MaxMessageSize,
+    max_message_size: MaxMessageSize,
     publisher: Option<Publisher>,
 }
 
 impl DirectReplies {
     /// With connections out of this pool.
-    pub fn new(pool: Pool, bound: MaxMessageSize) -> Self {
-        Self { pool, bound, publisher: None }
+    pub fn new(pool: Pool, max_message_size: MaxMessageSize) -> Self {
+        Self { pool, max_message_size, publisher: None }
     }
 
     /// One try for each. A forged address may take the others of its window along: they count as
@@ -29,7 +29,7 @@ impl DirectReplies {
             return Vec::new();
         }
         match self.publish(replies).await {
-            Ok(receipts) => receipts,
+            Ok(statuses) => statuses,
             Err(error) => {
                 tracing::warn!(%error, "direct replies were not taken: one may be forged");
                 if let Some(publisher) = self.publisher.take() {
@@ -43,7 +43,7 @@ impl DirectReplies {
     async fn publish(&mut self, replies: &[Outgoing]) -> Result<Vec<ConfirmStatus>> {
         let publisher = match self.publisher.take().filter(Publisher::is_usable) {
             Some(publisher) => publisher,
-            None => Publisher::open(&self.pool, self.bound.clone()).await?,
+            None => Publisher::open(&self.pool, self.max_message_size.clone()).await?,
         };
         self.publisher.insert(publisher).publish(replies, false).await
     }

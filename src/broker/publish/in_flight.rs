@@ -1,7 +1,7 @@
 //! A window on its way: what is sent and not confirmed, and what came back.
 //!
 //! The client library attaches a returned message to the *next* confirm of the channel, whichever that
-//! is. So no verdict is read from the position: returns are collected over the whole window, and matched
+//! is. So no status is read from the position: returns are collected over the whole window, and matched
 //! by message id and destination.
 
 use crate::broker::error::{BrokerError, Result};
@@ -18,7 +18,7 @@ type Sending<'w> = Pin<Box<dyn Future<Output = Result<PublisherConfirm>> + Send 
 /// The messages of one window that are on their way.
 pub(in crate::broker) struct InFlight<'w> {
     /// What is known of each message.
-    receipts: Vec<ConfirmStatus>,
+    statuses: Vec<ConfirmStatus>,
     /// Those that are not written yet stand behind those that are.
     waiting: VecDeque<(usize, Step<'w>)>,
     written: usize,
@@ -33,20 +33,20 @@ enum Step<'w> {
 impl<'w> InFlight<'w> {
     /// Of so many messages, none of which is sent yet.
     pub(in crate::broker) fn new(messages: usize) -> Self {
-        let receipts = vec![ConfirmStatus::Unconfirmed; messages];
+        let statuses = vec![ConfirmStatus::Unconfirmed; messages];
         let waiting = VecDeque::with_capacity(messages);
-        Self { receipts, waiting, written: 0, returned: HashSet::new() }
+        Self { statuses, waiting, written: 0, returned: HashSet::new() }
     }
 
-    pub(in crate::broker) fn is_too_large(&mut self, place: usize) {
-        self.receipts[place] = ConfirmStatus::TooLarge;
+    pub(in crate::broker) fn is_too_large(&mut self, position: usize) {
+        self.statuses[position] = ConfirmStatus::TooLarge;
     }
 
     /// Hands a message to the library, and does not wait until that has written it: its thread would
     /// have to wake, and wake us again, for each. It takes the message when it is first asked.
     pub(in crate::broker) fn send(
         &mut self,
-        place: usize,
+        position: usize,
         sending: impl Future<Output = Result<PublisherConfirm>> + Send + 'w,
     ) -> Result<()> {
         let mut sending: Sending<'w> = Box::pin(sending);
@@ -54,7 +54,7 @@ impl<'w> InFlight<'w> {
             Some(sent) => Step::Sent(sent?),
             None => Step::Sending(sending),
         };
-        self.waiting.push_back((place, step));
+        self.waiting.push_back((position, step));
         Ok(())
     }
 
@@ -85,20 +85,20 @@ impl<'w> InFlight<'w> {
         if self.written == 0 {
             self.flush().await?;
         }
-        if let Some((place, Step::Sent(confirm))) = self.waiting.front_mut() {
-            let (place, confirmation) = (*place, confirm.await?);
+        if let Some((position, Step::Sent(confirm))) = self.waiting.front_mut() {
+            let (position, confirmation) = (*position, confirm.await?);
             self.waiting.pop_front();
             self.written -= 1;
-            self.note(place, confirmation);
+            self.record(position, confirmation);
         }
         Ok(())
     }
 
     /// Takes what has been confirmed out of turn, and waits for no more.
-    pub(in crate::broker) fn look(&mut self) {
-        for (place, step) in std::mem::take(&mut self.waiting) {
+    pub(in crate::broker) fn take_arrived(&mut self) {
+        for (position, step) in std::mem::take(&mut self.waiting) {
             if let Some(Ok(confirmation)) = step.confirmed().now_or_never() {
-                self.note(place, confirmation);
+                self.record(position, confirmation);
             }
         }
     }
@@ -107,9 +107,9 @@ impl<'w> InFlight<'w> {
     /// channel only, and at once; those that wait are told the cause, but only when the library has
     /// agreed to the end.
     pub(in crate::broker) async fn cause(&mut self) -> Option<BrokerError> {
-        for (place, step) in std::mem::take(&mut self.waiting) {
+        for (position, step) in std::mem::take(&mut self.waiting) {
             match step.confirmed().await {
-                Ok(confirmation) => self.note(place, confirmation),
+                Ok(confirmation) => self.record(position, confirmation),
                 Err(error) if error.is_of_protocol() => return Some(error),
                 Err(_) => {}
             }
@@ -117,9 +117,9 @@ impl<'w> InFlight<'w> {
         None
     }
 
-    fn note(&mut self, place: usize, confirmation: Confirmation) {
+    fn record(&mut self, position: usize, confirmation: Confirmation) {
         let is_ack = confirmation.is_ack();
-        self.receipts[place] =
+        self.statuses[position] =
             if is_ack { ConfirmStatus::Confirmed } else { ConfirmStatus::Refused };
         if let Some(message) = confirmation.take_message() {
             let delivery = message.delivery;
@@ -129,20 +129,20 @@ impl<'w> InFlight<'w> {
     }
 
     /// What became of this window.
-    pub(in crate::broker) fn receipts(
+    pub(in crate::broker) fn statuses(
         self,
         window: &[impl Borrow<Outgoing>],
     ) -> Vec<ConfirmStatus> {
         let is_returned = |message: &Outgoing| {
             !self.returned.is_empty() && self.returned.contains(&message.destination())
         };
-        let receipt = |(message, receipt)| match receipt {
+        let status = |(message, status)| match status {
             ConfirmStatus::Confirmed if is_returned(Borrow::borrow(message)) => {
                 ConfirmStatus::Returned
             }
-            receipt => receipt,
+            status => status,
         };
-        window.iter().zip(self.receipts).map(receipt).collect()
+        window.iter().zip(self.statuses).map(status).collect()
     }
 }
 
@@ -169,8 +169,8 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_could_not_be_written_is_not_asked_for_its_cause_again() {
         let mut in_flight = InFlight::new(2);
-        for place in 0..2 {
-            in_flight.send(place, unwritten()).expect("taken");
+        for position in 0..2 {
+            in_flight.send(position, unwritten()).expect("taken");
         }
         assert!(in_flight.flush().await.is_err());
         assert!(in_flight.cause().await.is_none());

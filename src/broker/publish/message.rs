@@ -29,6 +29,15 @@ pub struct Outgoing {
     pub body: Arc<[u8]>,
 }
 
+/// The messages that one delivery leaves behind.
+#[derive(Debug)]
+pub struct OutboundMessages {
+    /// The result or the dead letter.
+    pub main: Outgoing,
+    /// Copies for whoever asked for one, and notices: one try each.
+    pub copies: Vec<Outgoing>,
+}
+
 /// What the broker said of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmStatus {

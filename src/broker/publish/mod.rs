@@ -1,5 +1,6 @@
 //! Publishing with confirms.
 
+mod channel;
 pub mod direct_replies;
 mod in_flight;
 pub mod isolated;

@@ -2,7 +2,7 @@
 
 use crate::broker::consume::received::Received;
 use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
-use crate::broker::publish::message::Outgoing;
+use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::short_string::{short_string, try_short_string};
 use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use crate::broker::trace_headers::passed_on;
@@ -17,15 +17,6 @@ use std::sync::Arc;
 const REASON_MAX_BYTES: usize = 500;
 /// Headers kept of a dead message, by the length of their text: half of a frame of 128 KiB.
 const HEADERS_MAX: usize = 64 * 1024;
-
-/// The messages that one delivery leaves behind.
-#[derive(Debug)]
-pub struct OutboundMessages {
-    /// The result or the dead letter.
-    pub main: Outgoing,
-    /// Copies for whoever asked for one, and notices: one try each.
-    pub copies: Vec<Outgoing>,
-}
 
 /// A decision on its way out.
 pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> OutboundMessages {
@@ -45,8 +36,8 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
 /// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
 /// waits, where it can be read who that is.
 pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> OutboundMessages {
-    let reason = cut(reason);
-    let mut headers = theirs(received);
+    let reason = truncated(reason);
+    let mut headers = original_headers(received);
     headers.insert(short_string(REASON), text(reason));
     headers.insert(short_string(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
     headers.insert(
@@ -57,7 +48,7 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Outboun
         exchange: DEAD,
         routing_key: short_string("dead"),
         mandatory: true,
-        properties: kept(received).with_headers(headers),
+        properties: original_properties(received).with_headers(headers),
         body: received.body.as_slice().into(),
     };
     OutboundMessages {
@@ -91,34 +82,35 @@ fn text(value: &str) -> AMQPValue {
 
 /// Not all that came may be sent again: a foreign user id would be refused, and an expiration would
 /// let a dead letter vanish.
-fn kept(received: &Received) -> BasicProperties {
-    let came = &received.properties;
+fn original_properties(received: &Received) -> BasicProperties {
+    let original = &received.properties;
     let fresh_id = || short_string(&uuid::Uuid::now_v7().to_string());
-    let message_id = came.message_id().clone().unwrap_or_else(fresh_id);
-    let mut kept = BasicProperties::default().with_message_id(message_id).with_delivery_mode(2);
-    if let Some(id) = came.correlation_id() {
-        kept = kept.with_correlation_id(id.clone());
+    let message_id = original.message_id().clone().unwrap_or_else(fresh_id);
+    let mut properties =
+        BasicProperties::default().with_message_id(message_id).with_delivery_mode(2);
+    if let Some(id) = original.correlation_id() {
+        properties = properties.with_correlation_id(id.clone());
     }
-    if let Some(queue) = came.reply_to() {
-        kept = kept.with_reply_to(queue.clone());
+    if let Some(queue) = original.reply_to() {
+        properties = properties.with_reply_to(queue.clone());
     }
-    if let Some(kind) = came.kind() {
-        kept = kept.with_type(kind.clone());
+    if let Some(kind) = original.kind() {
+        properties = properties.with_type(kind.clone());
     }
-    if let Some(media) = came.content_type() {
-        kept = kept.with_content_type(media.clone());
+    if let Some(media) = original.content_type() {
+        properties = properties.with_content_type(media.clone());
     }
-    kept
+    properties
 }
 
 /// Headers travel in one frame, which the broker bounds: those that would leave no room for ours
 /// are left behind.
-fn theirs(received: &Received) -> FieldTable {
-    let came = received.properties.headers().clone().unwrap_or_default();
-    if format!("{came:?}").len() <= HEADERS_MAX { came } else { FieldTable::default() }
+fn original_headers(received: &Received) -> FieldTable {
+    let headers = received.properties.headers().clone().unwrap_or_default();
+    if format!("{headers:?}").len() <= HEADERS_MAX { headers } else { FieldTable::default() }
 }
 
-fn cut(reason: &str) -> &str {
+fn truncated(reason: &str) -> &str {
     &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)]
 }
 

@@ -1,21 +1,18 @@
 //! Publishing with confirms, a window at a time.
 
-use crate::broker::connection::in_time;
+use crate::broker::connection::{BROKER_TIMEOUT, close, in_time};
 use crate::broker::error::{BrokerError, Result};
+use crate::broker::publish::channel::{confirming, send, within_unblocked};
 use crate::broker::publish::in_flight::InFlight;
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
 use crate::broker::short_string::short_string;
 use crate::failpoint::{self, Point};
 use deadpool_lapin::{Object, Pool};
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Connection, ConnectionStatus, PublisherConfirm};
+use lapin::{Channel, Connection, ConnectionStatus};
 use std::borrow::Borrow;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// How often a pending window looks whether the broker has blocked us meanwhile.
-const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 /// How soon a broker that is there answers a question which touches no queue.
 const ANSWER_MAX: Duration = Duration::from_millis(450);
 /// The same where no caller waits, and a false alarm costs a session.
@@ -48,8 +45,8 @@ impl BlockedStatus {
 pub struct Publisher {
     connection: Object,
     channel: Channel,
-    bound: MaxMessageSize,
-    pressure: BlockedStatus,
+    max_message_size: MaxMessageSize,
+    blocked_status: BlockedStatus,
 }
 
 impl Publisher {
@@ -57,11 +54,11 @@ impl Publisher {
     ///
     /// # Errors
     /// When there is none to be had.
-    pub async fn open(pool: &Pool, bound: MaxMessageSize) -> Result<Self> {
+    pub async fn open(pool: &Pool, max_message_size: MaxMessageSize) -> Result<Self> {
         let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
         let channel = in_time("channel.open", confirming(&connection)).await?;
-        let pressure = BlockedStatus::of(&connection);
-        Ok(Self { connection, channel, bound, pressure })
+        let blocked_status = BlockedStatus::of(&connection);
+        Ok(Self { connection, channel, max_message_size, blocked_status })
     }
 
     /// Goes on with another connection. What the broker has not confirmed on this one can no longer
@@ -70,16 +67,16 @@ impl Publisher {
     /// # Errors
     /// When there is none to be had.
     pub async fn renew(&mut self, pool: &Pool) -> Result<()> {
-        let mut fresh = Self::open(pool, self.bound.clone()).await?;
-        fresh.pressure = self.pressure.clone();
-        fresh.pressure.follow(&fresh.connection);
+        let mut fresh = Self::open(pool, self.max_message_size.clone()).await?;
+        fresh.blocked_status = self.blocked_status.clone();
+        fresh.blocked_status.follow(&fresh.connection);
         std::mem::replace(self, fresh).discard();
         Ok(())
     }
 
     /// For whoever feeds this publisher.
-    pub fn pressure(&self) -> BlockedStatus {
-        self.pressure.clone()
+    pub fn blocked_status(&self) -> BlockedStatus {
+        self.blocked_status.clone()
     }
 
     /// Whether the broker has blocked this connection (memory or disk alarm).
@@ -119,11 +116,11 @@ impl Publisher {
         window: &[impl Borrow<Outgoing>],
         patient: bool,
     ) -> Result<Vec<ConfirmStatus>> {
-        let receipts = self.offer(window, patient).await?;
-        if receipts.contains(&ConfirmStatus::Unconfirmed) {
+        let statuses = self.publish_allowing_unconfirmed(window, patient).await?;
+        if statuses.contains(&ConfirmStatus::Unconfirmed) {
             return Err(BrokerError::TimedOut("basic.publish"));
         }
-        Ok(receipts)
+        Ok(statuses)
     }
 
     /// The same, but what is not confirmed in time is no error while the broker answers otherwise. This
@@ -131,7 +128,7 @@ impl Publisher {
     ///
     /// # Errors
     /// The fate of every message of the window is then unknown, and this publisher done with.
-    pub async fn offer(
+    pub async fn publish_allowing_unconfirmed(
         &self,
         window: &[impl Borrow<Outgoing>],
         patient: bool,
@@ -139,22 +136,17 @@ impl Publisher {
         let mut in_flight = InFlight::new(window.len());
         let publishing = self.publish_all(window, &mut in_flight);
         let status = self.connection.status();
-        match within_unblocked(
-            status,
-            crate::broker::connection::BROKER_TIMEOUT,
-            patient,
-            publishing,
-        )
-        .await
-        {
-            Some(published) => published.inspect_err(|error| self.bound.learn(window, error))?,
+        match within_unblocked(status, BROKER_TIMEOUT, patient, publishing).await {
+            Some(published) => {
+                published.inspect_err(|error| self.max_message_size.learn(window, error))?
+            }
             None if self.is_blocked() => return Err(BrokerError::TimedOut("basic.publish")),
             None => {
                 self.ask_for(LAST_ANSWER_MAX).await?;
-                in_flight.look();
+                in_flight.take_arrived();
             }
         }
-        Ok(in_flight.receipts(window))
+        Ok(in_flight.statuses(window))
     }
 
     async fn publish_all<'w>(
@@ -162,16 +154,16 @@ impl Publisher {
         window: &'w [impl Borrow<Outgoing>],
         in_flight: &mut InFlight<'w>,
     ) -> Result<()> {
-        for (place, message) in window.iter().enumerate() {
+        for (position, message) in window.iter().enumerate() {
             let message: &Outgoing = message.borrow();
-            if !self.bound.allows(message) {
-                in_flight.is_too_large(place);
+            if !self.max_message_size.allows(message) {
+                in_flight.is_too_large(position);
                 continue;
             }
             while in_flight.len() >= IN_FLIGHT_MAX {
                 in_flight.next().await?;
             }
-            if let Err(error) = in_flight.send(place, send(&self.channel, message)) {
+            if let Err(error) = in_flight.send(position, send(&self.channel, message)) {
                 return Err(in_flight.cause().await.unwrap_or(error));
             }
         }
@@ -190,50 +182,8 @@ impl Publisher {
     pub fn discard(self) {
         let (connection, channel) = (Object::take(self.connection), self.channel);
         tokio::spawn(async move {
-            crate::broker::connection::close(connection).await;
+            close(connection).await;
             drop(channel);
         });
-    }
-}
-
-/// A channel that confirms.
-pub(in crate::broker) async fn confirming(connection: &Connection) -> Result<Channel> {
-    let channel = connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    Ok(channel)
-}
-
-pub(in crate::broker) async fn send(
-    channel: &Channel,
-    message: &Outgoing,
-) -> Result<PublisherConfirm> {
-    let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
-    let publishing = channel.basic_publish(
-        short_string(message.exchange),
-        message.routing_key.clone(),
-        options,
-        &message.body,
-        message.properties.clone(),
-    );
-    Ok(publishing.await?)
-}
-
-/// Waits so long for it; none when that was in vain. Time while the broker blocks us does not count
-/// when `patient`, else a block ends the wait.
-pub(in crate::broker) async fn within_unblocked<T>(
-    status: &ConnectionStatus,
-    limit: Duration,
-    patient: bool,
-    doing: impl Future<Output = T>,
-) -> Option<T> {
-    tokio::pin!(doing);
-    let mut deadline = Instant::now() + limit;
-    loop {
-        match tokio::time::timeout(BLOCKED_CHECK, &mut doing).await {
-            Ok(done) => return Some(done),
-            Err(_) if status.blocked() && patient => deadline = Instant::now() + limit,
-            Err(_) if status.blocked() || Instant::now() >= deadline => return None,
-            Err(_) => {}
-        }
     }
 }

@@ -1,14 +1,15 @@
 //! Deciding a batch: job by job in the order of arrival, each seeing what those before it took.
 //!
-//! A job that the ledger knows keeps its answer; the second of two twins in one batch gets the
-//! first one's; an id used again with other content gets its own refusal and changes nothing.
+//! A job that the ledger has keeps its result. A duplicate in the same batch gets the result of the
+//! first. An id used again with other content is refused and changes nothing.
 
 mod redeem;
 mod verify;
 
 pub use verify::PIN_WINDOW;
 
-use super::job::{Content, Job};
+use super::content::Content;
+use super::job::Job;
 use super::outcome::{Outcome, Refusal};
 use super::request::Request;
 use super::state::{Changes, State, Stored};
@@ -29,12 +30,12 @@ pub struct Rules {
     pub age_max: Option<Duration>,
 }
 
-/// Where the earlier answer to a job is found.
+/// Where the result of a duplicate's first job is found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Earlier {
     /// In the ledger.
     Stored(Arc<Stored>),
-    /// It is the answer to the job at this place of the batch.
+    /// It is the result of the job at this position of the batch.
     InBatch(usize),
 }
 
@@ -49,12 +50,13 @@ pub enum Verdict {
     KeyConflict(Earlier),
 }
 
-/// Decides the jobs of one batch. `state` runs along; what has to be written comes back.
+/// Decides the jobs of one batch. `state` is kept up to date; returns the verdicts, and what has to be
+/// written.
 pub fn decide(jobs: &[Job], state: &mut State, rules: &Rules) -> (Vec<Verdict>, Changes) {
     let mut changes = Changes::default();
     let mut decided: HashMap<(&str, Uuid), usize> = HashMap::with_capacity(jobs.len());
     let mut verdicts = Vec::with_capacity(jobs.len());
-    for (place, job) in jobs.iter().enumerate() {
+    for (position, job) in jobs.iter().enumerate() {
         let earlier = match state.answers.get(&job.ledger_key()) {
             Some(stored) => Some((stored.content, Earlier::Stored(Arc::clone(stored)))),
             None => decided
@@ -64,7 +66,7 @@ pub fn decide(jobs: &[Job], state: &mut State, rules: &Rules) -> (Vec<Verdict>, 
         verdicts.push(match earlier {
             Some((content, earlier)) => repeat(job.content, content, earlier),
             None => {
-                decided.insert((job.client.as_str(), job.key), place);
+                decided.insert((job.client.as_str(), job.key), position);
                 Verdict::Decided(decide_one(job, state, rules, &mut changes))
             }
         });
@@ -84,7 +86,7 @@ fn decide_one(job: &Job, state: &mut State, rules: &Rules, changes: &mut Changes
     decided.unwrap_or_else(Outcome::Refused)
 }
 
-/// What is asked of every job: acceptable parameters first, as the order of checks has it.
+/// The checks of every job, in the contract's order: acceptable parameters come first.
 fn check_job<'a>(job: &'a Job, state: &State, rules: &Rules) -> Result<&'a Request, Refusal> {
     let request = job.request.as_ref().map_err(Refusal::clone)?;
     if job.accepted_at > rules.now + FUTURE_MAX {

@@ -4,11 +4,11 @@ use crate::domain::goods::{Asset, Goods};
 use crate::domain::job::Job;
 use crate::domain::outcome::{Cap, Grant, Outcome, Refusal, Short};
 use crate::domain::request::Redeem;
-use crate::domain::state::{Booking, Changes, Player, State};
+use crate::domain::state::{Changes, NewGrant, Player, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// All or nothing: either every check passes and the grant is booked, or nothing changes.
+/// All or nothing: either every check passes and the grant is applied, or nothing changes.
 pub(super) fn decide(
     job: &Job,
     redeem: &Redeem,
@@ -29,14 +29,14 @@ pub(super) fn decide(
     check_price(balances, goods, amount)?;
 
     let goods = Arc::clone(goods);
-    let booking = Booking {
+    let grant = NewGrant {
         goods: &goods,
         player: &player,
         amount,
         key: job.key,
         accepted_at: job.accepted_at,
     };
-    let codes = state.book(&booking, changes);
+    let codes = state.apply(&grant, changes);
     Ok(Outcome::Granted(Grant { goods, amount, codes }))
 }
 

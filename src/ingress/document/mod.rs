@@ -1,10 +1,9 @@
-//! The API's description in OpenAPI 3.1, made of the routes, the table of codes and the types that are
-//! written; and a page to read it on, which needs nothing from any network.
+//! The OpenAPI 3.1 document, made of the routes, the table of codes and the types that are written, and a page
+//! to read it on. The page needs nothing from any network.
 
-pub mod about;
-mod answers;
+pub(super) mod operations;
+mod responses;
 
-use super::routes;
 use crate::wire::answer::Response as Found;
 use crate::wire::envelope::{API_VERSION, Envelope};
 use crate::wire::reply::{Queued, Refusal, Status, Token};
@@ -13,20 +12,18 @@ use axum::response::{Html, IntoResponse, Response};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use std::sync::LazyLock;
 
 const PAGE: &str = include_str!("page.html");
-/// The page may run its own script, and ask this ingress: nothing else.
+/// The page may run its own script and ask this ingress, nothing else.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
 );
-static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
 
-/// The document.
-pub fn document() -> Value {
+/// The document of these routes: path, method in lower case, and operation object of each.
+pub(super) fn openapi<'a>(routes: impl Iterator<Item = (&'a str, &'a str, &'a Value)>) -> Value {
     let mut paths = Map::new();
-    for route in routes::all() {
-        paths.entry(route.path).or_insert_with(|| json!({}))[route.method] = route.about;
+    for (path, method, operation) in routes {
+        paths.entry(path).or_insert_with(|| json!({}))[method] = operation.clone();
     }
     json!({
         "openapi": "3.1.0",
@@ -45,7 +42,7 @@ pub fn document() -> Value {
     })
 }
 
-/// OpenAPI 3.1 speaks the newest JSON Schema, but keeps definitions elsewhere.
+/// OpenAPI 3.1 uses JSON Schema 2020-12, with definitions under `components`.
 fn schemas() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut types: SchemaGenerator =
@@ -58,12 +55,12 @@ fn schemas() -> Map<String, Value> {
     types.take_definitions(true)
 }
 
-/// `GET /openapi.json`.
-pub async fn serve() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+/// The document as an answer.
+pub(super) fn as_json(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// `GET /docs`.
-pub async fn page() -> Response {
+pub(super) async fn page() -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }

@@ -1,86 +1,89 @@
-//! How much one caller may ask for. Each ingress counts for itself.
+//! Rate limits. Each ingress counts for itself.
 //!
-//! What a client may send, and what may come from one network, is bounded only where the operator says
-//! so. Wrong pairs at `/Auth` are bounded unless he says otherwise: see [`guesses`].
+//! Requests of a client, and requests from a network, are limited only where the operator sets it. Wrong pairs at
+//! `/Auth` are limited unless the operator turns that off: see [`auth_throttle`].
 
-pub mod guesses;
-pub mod network;
-pub mod rate;
+pub(super) mod auth_throttle;
+pub(super) mod credential_cache;
+pub(super) mod network;
+pub(crate) mod rate;
 
-use super::answers::Refused;
+use super::response::Rejection;
 use crate::domain::id::ClientId;
 use crate::server::Peer;
+use auth_throttle::AuthThrottle;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use guesses::Guesses;
+use credential_cache::CredentialCache;
 use network::{Hops, Network};
 use rate::{Limiter, Rate};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// What is bounded.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
     /// Requests of one client.
-    pub client: Option<Rate>,
+    pub(crate) client: Option<Rate>,
     /// Requests from one network.
-    pub address: Option<Rate>,
+    pub(crate) address: Option<Rate>,
     /// Wrong pairs a minute for one api_key from one network.
-    pub auth_failures: Option<NonZeroU32>,
-    /// Proxies before the ingress that say whom they speak for.
-    pub trusted_hops: u8,
+    pub(crate) auth_failures: Option<NonZeroU32>,
+    /// Proxies in front of the ingress that add to `X-Forwarded-For`.
+    pub(crate) trusted_hops: u8,
 }
 
 /// The counters of an ingress.
-pub struct Limits {
-    /// Wrong pairs at `/Auth`.
-    pub guesses: Guesses,
-    /// Where requests come from.
-    pub hops: Hops,
+pub(super) struct Limits {
+    pub(super) auth_throttle: AuthThrottle,
+    pub(super) credential_cache: CredentialCache,
+    pub(super) hops: Hops,
     client: Option<Limiter<ClientId>>,
     address: Option<Limiter<Network>>,
 }
 
 impl Limits {
-    /// Nobody has asked for anything yet.
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            guesses: Guesses::new(settings.auth_failures),
+            auth_throttle: AuthThrottle::new(settings.auth_failures),
+            credential_cache: CredentialCache::new(),
             hops: Hops::trusting(settings.trusted_hops),
             client: settings.client.map(|rate| Limiter::new("client", rate.quota())),
             address: settings.address.map(|rate| Limiter::new("address", rate.quota())),
         }
     }
 
-    /// Counts a request with a valid token: a job, or a look at one. A wait is one request.
+    /// Counts a request with a valid token: a job or a status. A wait is one request.
     ///
     /// # Errors
-    /// 0901 when the client has had its share.
-    pub fn of_client(&self, client: &ClientId) -> Result<(), Refused> {
-        self.client.as_ref().map_or(Ok(()), |limit| limit.check(client)).map_err(Refused::too_many)
+    /// 0901 when the client is over its rate.
+    pub(super) fn of_client(&self, client: &ClientId) -> Result<(), Rejection> {
+        self.client
+            .as_ref()
+            .map_or(Ok(()), |limit| limit.check(client))
+            .map_err(Rejection::rate_limited)
     }
 
-    /// Whether requests are counted by where they come from.
-    pub fn count_addresses(&self) -> bool {
+    /// Whether there is a limit by network.
+    pub(super) fn count_addresses(&self) -> bool {
         self.address.is_some()
     }
 }
 
-/// Counts every request, whatever it is, before any of it is read.
+/// Counts every request by its network, before its body is read.
 ///
 /// # Errors
-/// 0901 when its network has had its share.
-pub async fn of_address(
+/// 0901 when the network is over its rate.
+pub(super) async fn of_address(
     State(limits): State<Arc<Limits>>,
     Extension(peer): Extension<Peer>,
     request: Request,
     next: Next,
-) -> Result<Response, Refused> {
+) -> Result<Response, Rejection> {
     if let Some(limit) = &limits.address {
         let network = limits.hops.network(peer, request.headers());
-        limit.check(&network).map_err(Refused::too_many)?;
+        limit.check(&network).map_err(Rejection::rate_limited)?;
     }
     Ok(next.run(request).await)
 }

@@ -1,21 +1,20 @@
-//! Where a request comes from.
+//! The network that a request comes from.
 
 use crate::server::Peer;
 use axum::http::HeaderMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Of an IPv6 address, only what a provider gives to one customer: the rest is the customer's choice.
+/// Bits of an IPv6 address that a provider gives to one customer; the rest is the customer's choice.
 const IPV6_PREFIX: u32 = 64;
 const FORWARDED: &str = "x-forwarded-for";
 
-/// One address, or one customer's share of IPv6.
+/// One IPv4 address, or one IPv6 /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network(IpAddr);
+pub(in crate::ingress) struct Network(IpAddr);
 
 impl Network {
-    /// That of an address.
-    pub fn of(address: IpAddr) -> Self {
+    pub(in crate::ingress) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let prefix = u128::MAX << (Ipv6Addr::BITS - IPV6_PREFIX);
@@ -26,22 +25,21 @@ impl Network {
     }
 }
 
-/// The proxies before the ingress.
-pub struct Hops {
+/// The proxies in front of the ingress.
+pub(in crate::ingress) struct Hops {
     trusted: usize,
     has_warned: AtomicBool,
 }
 
 impl Hops {
-    /// So many proxies, each of which adds to `X-Forwarded-For` whom it was called by.
-    pub fn trusting(trusted: u8) -> Self {
+    /// This many proxies, each of which appends its caller to `X-Forwarded-For`.
+    pub(super) fn trusting(trusted: u8) -> Self {
         Self { trusted: trusted.into(), has_warned: AtomicBool::new(false) }
     }
 
-    /// Whom the outermost trusted proxy was called by. Anyone can send the header with whatever he
-    /// likes in it, but what the proxies of ours add stands behind that. Where they did not add what
-    /// they should have, it is the peer.
-    pub fn network(&self, peer: Peer, headers: &HeaderMap) -> Network {
+    /// The caller of the outermost trusted proxy. Anyone can send the header with any content, but trusted proxies
+    /// append to it, so only the last entries count. Where those are missing, it is the peer.
+    pub(in crate::ingress) fn network(&self, peer: Peer, headers: &HeaderMap) -> Network {
         let peer = Network::of(peer.0.ip());
         if self.trusted == 0 {
             self.warn_of_a_proxy(headers);
@@ -53,7 +51,7 @@ impl Hops {
         added.and_then(address).map_or(peer, Network::of)
     }
 
-    /// Behind a proxy that nobody told us of, all callers would be one.
+    /// Behind a proxy that is not configured, all callers share one limit.
     fn warn_of_a_proxy(&self, headers: &HeaderMap) {
         if headers.contains_key(FORWARDED) && !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -63,7 +61,7 @@ impl Hops {
     }
 }
 
-/// Some proxies add the port.
+/// Some proxies append the port.
 fn address(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim();
     let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);

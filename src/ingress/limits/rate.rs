@@ -1,4 +1,4 @@
-//! So many a second, and a burst.
+//! Requests a second, and a burst.
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -9,12 +9,12 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// After so many checks, keys that are as good as new are forgotten.
+/// After this many checks, keys with their full quota are dropped.
 const SWEEP_EVERY: usize = 4_096;
 
 /// Requests a second, and how many may come at once after a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     per_second: NonZeroU32,
     burst: NonZeroU32,
 }
@@ -22,11 +22,10 @@ pub struct Rate {
 /// A text that is no rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write it as requests a second, as 200, or with a burst, as 200:1000")]
-pub struct NoRate;
+pub(crate) struct NoRate;
 
 impl Rate {
-    /// As the limiter takes it.
-    pub fn quota(self) -> Quota {
+    pub(super) fn quota(self) -> Quota {
         Quota::per_second(self.per_second).allow_burst(self.burst)
     }
 }
@@ -34,7 +33,7 @@ impl Rate {
 impl FromStr for Rate {
     type Err = NoRate;
 
-    /// `200`, or `200:1000`. Without a burst of its own, a second's share may come at once.
+    /// `200`, or `200:1000`. Without a burst, one second's requests may come at once.
     fn from_str(text: &str) -> Result<Self, NoRate> {
         let number = |text: &str| text.trim().parse().map_err(|_| NoRate);
         match text.split_once(':') {
@@ -53,7 +52,7 @@ impl fmt::Display for Rate {
 }
 
 /// A quota for each key.
-pub struct Limiter<K: Hash + Eq + Clone> {
+pub(super) struct Limiter<K: Hash + Eq + Clone> {
     name: &'static str,
     keys: DefaultKeyedRateLimiter<K>,
     checks: AtomicUsize,
@@ -62,18 +61,18 @@ pub struct Limiter<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// The name is for metrics.
-    pub fn new(name: &'static str, quota: Quota) -> Self {
+    pub(super) fn new(name: &'static str, quota: Quota) -> Self {
         let clock = DefaultClock::default();
         Self { name, keys: RateLimiter::keyed(quota), checks: AtomicUsize::new(0), clock }
     }
 
-    /// Takes one from the key's share.
+    /// Counts one request of this key.
     ///
     /// # Errors
-    /// Where nothing is left: after which time there will be.
-    pub fn check(&self, key: &K) -> Result<(), Duration> {
-        // Keys are whatever callers come up with. Sweeping by the number of checks bounds how many
-        // are held whatever they do: those whose share is not whole again, and a sweep's worth.
+    /// When it is over the quota: how long until the next is allowed.
+    pub(super) fn check(&self, key: &K) -> Result<(), Duration> {
+        // Callers choose the keys. A sweep after every so many checks bounds how many are held: those below
+        // their full quota, and as many as came since the last sweep.
         if self.checks.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.keys.retain_recent();
             self.keys.shrink_to_fit();

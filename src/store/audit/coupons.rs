@@ -1,6 +1,6 @@
 //! Coupons: one holder each, one use each, and a decided job behind both.
 
-use super::{Check, check};
+use super::check::{Check, check};
 
 pub(super) const CHECKS: &[Check] = &[
     check!(

@@ -1,6 +1,6 @@
 //! The ledger in itself.
 
-use super::{Check, check};
+use super::check::{Check, check};
 
 pub(super) const CHECKS: &[Check] = &[
     check!(

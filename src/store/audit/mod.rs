@@ -1,6 +1,7 @@
-//! The proof that the books balance: every promise that stored rows can break, as a query that finds
-//! the rows which break it. All of them look at one snapshot.
+//! The proof that the ledger adds up: every promise that stored rows can break, as a query for the rows
+//! that break it. All queries read one snapshot.
 
+mod check;
 mod coupons;
 mod ledger;
 mod owners;
@@ -8,59 +9,18 @@ mod players;
 mod stock;
 
 use super::error::Result;
-use futures_util::future::BoxFuture;
 use serde::Serialize;
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgExecutor, PgPool};
 
 /// Most examples of one check.
 pub const EXAMPLES_MAX: usize = 20;
-
-/// One statement that has to hold, and the query for what contradicts it.
-#[derive(Clone, Copy)]
-struct Check {
-    promise: &'static str,
-    name: &'static str,
-    offences: fn(&mut PgConnection) -> Offences<'_>,
-}
-
-type Offences<'a> = BoxFuture<'a, sqlx::Result<Vec<Offence>>>;
-
-/// One row that breaks a promise, and how many do in all.
-struct Offence {
-    what: String,
-    total: i64,
-}
-
-/// `check!("P5", "what holds", "select a text for each row that breaks it, as `what`")`
-macro_rules! check {
-    ($promise:literal, $name:literal, $sql:literal) => {
-        $crate::store::audit::Check {
-            promise: $promise,
-            name: $name,
-            offences: |db| {
-                Box::pin(
-                    sqlx::query_as!(
-                        $crate::store::audit::Offence,
-                        r#"select what as "what!", count(*) over () as "total!" from ("#
-                            + $sql
-                            + ") as offending order by what limit 20"
-                    )
-                    .fetch_all(db),
-                )
-            },
-        }
-    };
-}
-use check;
 
 /// What became of one check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     /// The promise of the README that it belongs to.
     pub promise: &'static str,
-    /// What should hold.
     pub check: &'static str,
-    /// Whether it does.
     pub ok: bool,
     /// How many rows contradict it.
     pub broken: i64,
@@ -68,39 +28,27 @@ pub struct Finding {
     pub examples: Vec<String>,
 }
 
-/// How much was audited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Client sites.
     pub clients: i64,
-    /// Goods, pools among them.
     pub goods: i64,
-    /// Jobs decided.
     pub ledger_rows: i64,
-    /// Units granted.
     pub granted: i64,
-    /// Codes imported.
     pub codes: i64,
     /// Codes that have a holder.
     pub codes_issued: i64,
-    /// Codes verified.
     pub codes_used: i64,
-    /// Players known.
     pub players: i64,
 }
 
-/// The whole audit.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Whether everything holds.
     pub ok: bool,
-    /// Check by check.
     pub checks: Vec<Finding>,
-    /// How much was audited.
     pub totals: Totals,
 }
 
-/// Audits the books in one snapshot, without holding up anyone who writes meanwhile.
+/// Audits the database in one snapshot, without blocking writers.
 ///
 /// # Errors
 /// When the database is away; a broken promise is no error but a [`Finding`].

@@ -1,6 +1,6 @@
 //! Owners: nothing of one reaches another.
 
-use super::{Check, check};
+use super::check::{Check, check};
 
 pub(super) const CHECKS: &[Check] = &[
     check!(

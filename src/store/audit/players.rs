@@ -1,6 +1,6 @@
 //! Players and clients: what they got under limits, and what they own.
 
-use super::{Check, check};
+use super::check::{Check, check};
 
 pub(super) const CHECKS: &[Check] = &[
     check!(

@@ -1,6 +1,6 @@
 //! Stock: what goods count, against what was granted and imported.
 
-use super::{Check, check};
+use super::check::{Check, check};
 
 pub(super) const CHECKS: &[Check] = &[
     check!(

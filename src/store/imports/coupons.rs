@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 /// A row of the file.
 #[derive(derive_more::Debug)]
 pub struct StagedCoupon {
-    /// The code.
     #[debug("***")]
     pub code: Id,
     /// When it expires by itself; never, if absent.
@@ -33,9 +32,7 @@ impl Staged for StagedCoupon {
 /// A code that is in the pool already, with another expiry.
 #[derive(derive_more::Debug)]
 pub struct Conflict {
-    /// Line of the file.
     pub line: i64,
-    /// The code.
     #[debug("***")]
     pub code: String,
     /// The expiry that it has.

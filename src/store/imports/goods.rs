@@ -10,23 +10,15 @@ use time::OffsetDateTime;
 /// A row of the file. What is absent was left empty, or has no column in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StagedGoods {
-    /// The goods.
     pub goods_id: Id,
-    /// For people.
     pub name: Option<String>,
-    /// Name of the pool.
     pub group: Option<Id>,
-    /// Units in total.
     pub quantity: Option<i64>,
-    /// Units for one player.
     pub per_player: Option<i64>,
     /// Units for all players of one client.
     pub per_client: Option<i64>,
-    /// What one unit costs.
     pub price: Price,
-    /// Start of the window.
     pub starts_at: Option<OffsetDateTime>,
-    /// End of the window.
     pub ends_at: Option<OffsetDateTime>,
     /// When coupons expire at the latest.
     pub coupon_expires_at: Option<OffsetDateTime>,
@@ -57,11 +49,9 @@ impl Staged for StagedGoods {
 /// A row with its line, and the first line on which its goods stand.
 #[derive(Debug)]
 pub struct Line {
-    /// Line of the file.
     pub line: i64,
     /// Equal to it, unless the goods stand in the file before.
     pub first_line: i64,
-    /// The row.
     pub row: StagedGoods,
 }
 

@@ -1,5 +1,5 @@
 //! Imports: the good rows of a file go into a temporary table by COPY, and from there chunk by chunk
-//! into the books, each chunk a transaction of its own that holds its locks for a moment only.
+//! into the tables. Each chunk is a transaction, which holds its locks only briefly.
 //!
 //! The temporary table shadows an empty one of the same name, against which the statements are
 //! checked at compile time (`migrations/0002_imports.sql`).
@@ -19,7 +19,6 @@ pub const CHUNK_ROWS: i64 = 5_000;
 
 /// A row of a file, found good, on its way into its temporary table.
 pub trait Staged: Send + 'static {
-    /// The table.
     const TABLE: &'static str;
     /// Its columns behind `place` and `line`, parted by commas.
     const COLUMNS: &'static str;
@@ -33,7 +32,6 @@ pub trait Staged: Send + 'static {
 pub struct Chunk {
     /// The last place before it.
     pub after: i64,
-    /// Its last place.
     pub upto: i64,
 }
 
@@ -45,7 +43,6 @@ impl Chunk {
             .map(move |after| Chunk { after, upto: rows.min(after + CHUNK_ROWS) })
     }
 
-    /// How many rows.
     pub fn rows(self) -> i64 {
         self.upto - self.after
     }
@@ -76,14 +73,12 @@ pub async fn analyze<S: Staged>(db: &mut PgConnection) -> Result<()> {
 pub struct CopyText(#[debug("***")] String);
 
 impl CopyText {
-    /// Adds a row.
     pub fn row<S: Staged>(&mut self, place: i64, line: u64, row: &S) {
         _ = write!(self.0, "{place}\t{line}");
         row.copy(self);
         self.0.push('\n');
     }
 
-    /// Adds a text field.
     pub fn text(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.null() };
         self.0.push('\t');
@@ -118,17 +113,14 @@ impl CopyText {
         self.0.push_str("\t\\N");
     }
 
-    /// Bytes so far.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bytes, leaving nothing.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0).into_bytes()
     }

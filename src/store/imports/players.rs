@@ -9,9 +9,7 @@ use sqlx::PgExecutor;
 /// A row of the file.
 #[derive(Debug)]
 pub struct StagedPlayer {
-    /// Who.
     pub player: Id,
-    /// What.
     pub asset: Asset,
     /// How much is added; 0 makes the player known.
     pub amount: i64,
@@ -31,15 +29,13 @@ impl Staged for StagedPlayer {
 /// A row that the same import added before with another amount.
 #[derive(Debug)]
 pub struct Conflict {
-    /// Line of the file.
     pub line: i64,
-    /// What was added then.
     pub added: i64,
 }
 
-/// Adds the rows of the chunk that this import has not added yet, to the books and to the balances;
+/// Adds the rows of the chunk that this import has not added yet, to the imports and to the balances;
 /// says how many. Two imports wait for each other instead of adding twice; and since both tables are
-/// written in the order in which workers lock balances, nobody deadlocks.
+/// written in the order in which workers lock balances, there is no deadlock.
 pub async fn add(
     db: impl PgExecutor<'_>,
     client: &ClientId,

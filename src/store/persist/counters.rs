@@ -4,7 +4,6 @@ use crate::domain::goods::Goods;
 use crate::domain::id::{ClientId, Id};
 use crate::domain::state::{Changes, State};
 
-/// Units of goods.
 pub(super) struct Granted {
     pub(super) goods: Vec<i64>,
     pub(super) units: Vec<i64>,
@@ -17,7 +16,6 @@ impl Granted {
     }
 }
 
-/// What players paid.
 #[derive(Default)]
 pub(super) struct Spent {
     pub(super) clients: Vec<String>,
@@ -39,7 +37,7 @@ impl Spent {
     }
 }
 
-/// What somebody has got of goods, and may get.
+/// Units of goods granted to players or clients, and the caps.
 #[derive(Default)]
 pub(super) struct Usage {
     pub(super) clients: Vec<String>,

@@ -1,13 +1,22 @@
-//! The ledger rows, as columns: inbox, books and stored answer in one.
+//! The ledger rows, as columns: inbox, account and stored result in one.
 
-use super::Entry;
+use crate::domain::job::Job;
 use crate::domain::outcome::{Grant, Outcome};
 use crate::domain::request::Request;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Sorted by key: two batches that hold twins in different orders would wait for each other.
-pub(super) struct Rows {
+/// One decision to be stored, with its answer.
+#[derive(derive_more::Debug)]
+pub struct Entry<'a> {
+    pub job: &'a Job,
+    pub outcome: &'a Outcome,
+    #[debug("***")]
+    pub body: &'a str,
+}
+
+/// Sorted by key: two batches that hold the same jobs in different orders would wait for each other.
+pub(super) struct LedgerRows {
     pub(super) clients: Vec<String>,
     pub(super) keys: Vec<Uuid>,
     pub(super) contents: Vec<Vec<u8>>,
@@ -21,7 +30,7 @@ pub(super) struct Rows {
     pub(super) bodies: Vec<String>,
 }
 
-impl Rows {
+impl LedgerRows {
     pub(super) fn of(entries: &[Entry<'_>]) -> Self {
         let mut entries: Vec<&Entry<'_>> = entries.iter().collect();
         entries.sort_by_key(|entry| (entry.job.client.as_str(), entry.job.key));

@@ -4,38 +4,26 @@
 //! place of the player's balance; with a per-player limit also a usage row. Counters of goods and
 //! clients are one update a batch.
 
-mod books;
 mod counters;
 mod coupons;
 mod entries;
 mod pins;
+mod write;
+
+pub use entries::Entry;
 
 use super::error::Result;
-use crate::domain::job::Job;
-use crate::domain::outcome::Outcome;
 use crate::domain::state::{Changes, State};
-use books::Books;
 use counters::{Granted, Spent, Usage};
-use entries::Rows;
+use entries::LedgerRows;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-
-/// One decision to be stored, with its answer.
-#[derive(derive_more::Debug)]
-pub struct Entry<'a> {
-    /// The job.
-    pub job: &'a Job,
-    /// Its decision.
-    pub outcome: &'a Outcome,
-    /// Its answer.
-    #[debug("***")]
-    pub body: &'a str,
-}
+use write::BatchWrite;
 
 /// Writes a decided batch. The caller commits.
 ///
 /// # Errors
-/// [`super::StoreError::Twin`] when another worker stored one of these jobs meanwhile: roll back, do the
+/// [`super::StoreError::Duplicate`] when another worker stored one of these jobs meanwhile: roll back, do the
 /// batch again. Any other: roll back as well.
 pub async fn persist(
     db: &mut PgConnection,
@@ -47,14 +35,14 @@ pub async fn persist(
     if entries.is_empty() {
         return Ok(());
     }
-    let books = Books {
-        rows: Rows::of(entries),
+    let batch = BatchWrite {
+        rows: LedgerRows::of(entries),
         granted: Granted::of(changes),
         spent: Spent::of(changes),
         of_players: Usage::of_players(changes, state),
         of_clients: Usage::of_clients(changes, state),
     };
-    books.write(&mut *db, decided_at).await?;
+    batch.write(&mut *db, decided_at).await?;
     if !changes.codes.is_empty() {
         coupons::grant_codes(&mut *db, changes).await?;
     }

@@ -1,40 +1,39 @@
-//! A batch in parts: what is left to be tried, in the order of arrival, and what came out of it.
+//! A batch in parts: what is still to be tried, in the order of arrival, and what became of the rest.
 
 use crate::domain::job::Job;
-use crate::store::held::{Held, needs};
-use crate::worker::batch::process::Processed;
+use crate::store::lock_keys::LockKeys;
+use crate::worker::batch::outcome::Processed;
 use std::sync::Arc;
 
 /// Some jobs of a batch, to be tried together.
-pub struct Part {
-    /// Where in the batch they stand.
-    places: Vec<usize>,
-    /// The jobs.
-    pub jobs: Arc<[Job]>,
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Their positions in the batch.
+    positions: Vec<usize>,
+    pub(super) jobs: Arc<[Job]>,
 }
 
-/// All of a batch.
-pub struct Bisection {
+pub(super) struct Bisection {
     outcomes: Vec<Option<Processed>>,
     /// The next one last.
-    left: Vec<Part>,
-    /// What was found to be held: jobs that need it are not tried any more in this run, or later ones
-    /// would overtake earlier ones.
-    held: Vec<Held>,
+    remaining: Vec<Part>,
+    /// What other sessions were found to hold. Jobs that need it are not tried again in this batch, or
+    /// later ones would overtake earlier ones.
+    held: Vec<LockKeys>,
 }
 
 impl Bisection {
     /// The whole batch as one part.
-    pub fn of(jobs: Vec<Job>) -> Self {
+    pub(super) fn of(jobs: Vec<Job>) -> Self {
         let outcomes = jobs.iter().map(|_| None).collect();
-        let all = Part { places: (0..jobs.len()).collect(), jobs: jobs.into() };
-        Self { outcomes, left: vec![all], held: Vec::new() }
+        let all = Part { positions: (0..jobs.len()).collect(), jobs: jobs.into() };
+        Self { outcomes, remaining: vec![all], held: Vec::new() }
     }
 
     /// The next part to try.
-    pub fn next_part(&mut self) -> Option<Part> {
-        while let Some(part) = self.left.pop() {
-            let part = self.without_waiting(part);
+    pub(super) fn next_part(&mut self) -> Option<Part> {
+        while let Some(part) = self.remaining.pop() {
+            let part = self.park_locked(part);
             if !part.jobs.is_empty() {
                 return Some(part);
             }
@@ -42,67 +41,64 @@ impl Bisection {
         None
     }
 
-    /// Jobs that need what is held step aside.
-    fn without_waiting(&mut self, part: Part) -> Part {
+    /// Parks the jobs that need what is held; returns the others.
+    fn park_locked(&mut self, part: Part) -> Part {
         if self.held.is_empty() {
             return part;
         }
-        let (mut places, mut jobs) = (Vec::new(), Vec::new());
-        for (place, job) in part.places.into_iter().zip(part.jobs.iter()) {
-            if let Some(held) = self.held.iter().find(|held| is_needed(held, job)) {
-                self.outcomes[place] = Some(Processed::Waits(Arc::clone(held)));
+        let (mut positions, mut jobs) = (Vec::new(), Vec::new());
+        for (position, job) in part.positions.into_iter().zip(part.jobs.iter()) {
+            if let Some(keys) = self.held.iter().find(|keys| keys.are_needed_by(job)) {
+                self.outcomes[position] = Some(Processed::Parked(keys.clone()));
             } else {
-                places.push(place);
+                positions.push(position);
                 jobs.push(job.clone());
             }
         }
-        Part { places, jobs: jobs.into() }
+        Part { positions, jobs: jobs.into() }
     }
 
-    /// What became of the jobs of a part.
-    pub fn done(&mut self, part: &Part, outcomes: impl IntoIterator<Item = Processed>) {
-        for (place, outcome) in part.places.iter().zip(outcomes) {
-            self.outcomes[*place] = Some(outcome);
+    /// Notes the outcomes of a part's jobs, in their order.
+    pub(super) fn done(&mut self, part: &Part, outcomes: impl IntoIterator<Item = Processed>) {
+        for (position, outcome) in part.positions.iter().zip(outcomes) {
+            self.outcomes[*position] = Some(outcome);
         }
     }
 
     /// Both halves are to be tried, the first one first.
-    pub fn bisect(&mut self, part: Part) {
-        let middle = part.places.len() / 2;
+    pub(super) fn bisect(&mut self, part: Part) {
+        let middle = part.positions.len() / 2;
         let half = |range: std::ops::Range<usize>| Part {
-            places: part.places[range.clone()].to_vec(),
+            positions: part.positions[range.clone()].to_vec(),
             jobs: part.jobs[range].into(),
         };
-        self.left.push(half(middle..part.places.len()));
-        self.left.push(half(0..middle));
+        self.remaining.push(half(middle..part.positions.len()));
+        self.remaining.push(half(0..middle));
     }
 
-    /// It took too long: for what is held, if anything is, else for its size. A job that takes too
-    /// long all alone waits for it knows not what, and whoever needs the same waits behind it.
-    pub fn stalled(&mut self, part: Part, held: Vec<Held>) {
-        let needed = |held: &Held| part.jobs.iter().any(|job| is_needed(held, job));
-        let mut held: Vec<Held> = held.into_iter().filter(needed).collect();
-        if held.is_empty() && part.places.len() > 1 {
-            return self.bisect(part);
-        }
-        if held.is_empty() {
-            let all: Held = part.jobs.iter().flat_map(needs).collect();
-            self.done(&part, [Processed::Waits(Arc::clone(&all))]);
-            held.push(all);
-        } else {
-            self.left.push(part);
+    /// A part timed out because of what other sessions hold; if they hold nothing, because of its size. A
+    /// job that times out alone is parked on all that it locks, and so are later jobs that need the same.
+    pub(super) fn timed_out(&mut self, part: Part, held: Vec<LockKeys>) {
+        let needed = |keys: &LockKeys| part.jobs.iter().any(|job| keys.are_needed_by(job));
+        let mut held: Vec<LockKeys> = held.into_iter().filter(needed).collect();
+        match (held.is_empty(), part.positions.len()) {
+            (true, 2..) => return self.bisect(part),
+            (true, _) => {
+                let all = LockKeys::of(&part.jobs);
+                self.done(&part, [Processed::Parked(all.clone())]);
+                held.push(all);
+            }
+            (false, _) => self.remaining.push(part),
         }
         self.held.append(&mut held);
     }
 
     /// The outcome of each job, in the order of the batch.
-    pub fn finish(self) -> Vec<Processed> {
-        let abandoned = || Processed::Abandoned;
-        self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(abandoned)).collect()
+    pub(super) fn finish(self) -> Vec<Processed> {
+        let undecided = || Processed::Abandoned;
+        self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(undecided)).collect()
     }
 }
 
-/// Whether a job needs this.
-pub fn is_needed(held: &Held, job: &Job) -> bool {
-    needs(job).iter().any(|need| held.contains(need))
-}
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,15 @@
-//! One delivery, read: what it asks for.
+//! One delivery and what it asks for.
 
 use crate::broker::consume::received::Received;
-use crate::broker::topology::DELIVERY_LIMIT;
 use crate::domain::job::Job;
 use crate::wire::request::{self, Undecodable};
+use crate::worker::redelivery::policy::{Policy, policy};
 use time::OffsetDateTime;
 
-/// One delivery, read.
+/// A delivery whose payload has been read.
 #[derive(Debug)]
 pub struct Delivery {
-    /// As it came.
+    /// As the broker sent it.
     pub received: Received,
     /// What it asks for.
     pub payload: Payload,
@@ -20,28 +20,27 @@ pub struct Delivery {
 pub enum Payload {
     /// A decision.
     Job(Job),
-    /// A last look into the books: it was delivered too often.
+    /// Over the broker's delivery limit: only its result, if the ledger has one.
     OverLimit(Job),
-    /// The dead queue.
+    /// Nothing that can be read: it goes to the dead queue.
     Malformed(Undecodable),
 }
 
 impl Delivery {
-    /// Reads a delivery.
+    /// Reads its payload.
     pub fn read(received: Received) -> Self {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
-        let overdue = received.is_over_broker_limit || received.delivery_count > DELIVERY_LIMIT;
         let payload = match decode(&received.body) {
-            Ok(job) if overdue => Payload::OverLimit(job),
+            Ok(job) if received.is_over_broker_limit => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
         Self { received, payload }
     }
 
-    /// The job that is to be decided, if it is one.
+    /// Its job, if that is to be decided.
     pub fn job(&self) -> Option<&Job> {
         match &self.payload {
             Payload::Job(job) => Some(job),
@@ -49,25 +48,17 @@ impl Delivery {
         }
     }
 
-    /// When its job was accepted, if it is one that waits for a decision.
+    /// When its job was accepted, if that is to be decided.
     pub fn accepted_at(&self) -> Option<OffsetDateTime> {
         self.job().map(|job| job.accepted_at)
     }
 
-    /// The same, to be decided after all.
-    pub fn not_over_limit(self) -> Self {
-        let payload = match self.payload {
-            Payload::OverLimit(job) => Payload::Job(job),
-            payload @ (Payload::Job(_) | Payload::Malformed(_)) => payload,
-        };
-        Self { payload, ..self }
+    /// What is done with it, by how often it was delivered before.
+    pub(crate) fn policy(&self) -> Policy {
+        policy(self.received.delivery_count)
     }
 
-    /// Seen before: whatever ended that attempt, it shall take no neighbour along.
-    pub(super) fn goes_alone(&self) -> bool {
-        self.received.delivery_count > 0
-    }
-
+    /// Units that it asks for.
     pub(super) fn units(&self) -> i64 {
         match &self.payload {
             Payload::Job(Job { request: Ok(request), .. }) => request.units(),
@@ -76,9 +67,41 @@ impl Delivery {
     }
 }
 
-/// A panic of our own over some bytes must not take the worker down, once for each delivery.
+/// A panic over some bytes must not end the worker, once for each delivery.
 fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     std::panic::catch_unwind(|| request::decode(body)).unwrap_or_else(|_| {
         Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::batch::fixtures::{body, received};
+
+    fn read(delivery_count: i64, is_over_broker_limit: bool) -> Delivery {
+        let received = received(1, delivery_count, body("mug", "ann", 7));
+        Delivery::read(Received { is_over_broker_limit, ..received })
+    }
+
+    #[test]
+    fn a_job_is_over_the_limit_by_the_brokers_word_however_often_it_was_delivered() {
+        for (delivery_count, by_broker, is_over) in
+            [(0, false, false), (21, false, false), (0, true, true), (21, true, true)]
+        {
+            let delivery = read(delivery_count, by_broker);
+            assert_eq!(matches!(delivery.payload, Payload::OverLimit(_)), is_over);
+            assert_eq!(delivery.job().is_none(), is_over);
+            assert_eq!(delivery.accepted_at().is_none(), is_over);
+        }
+    }
+
+    #[test]
+    fn a_delivery_asks_for_its_units_or_for_one() {
+        assert_eq!(read(0, false).units(), 7);
+        assert_eq!(read(21, true).units(), 1, "a query of the ledger");
+        let malformed = Delivery::read(received(1, 21, b"{}".to_vec()));
+        assert!(matches!(malformed.payload, Payload::Malformed(_)));
+        assert_eq!((malformed.units(), malformed.job().is_none()), (1, true));
+    }
 }

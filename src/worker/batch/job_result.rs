@@ -1,21 +1,21 @@
-//! What a job's caller is told.
+//! The result of a job, as its caller is told.
 
-use crate::traces::Place;
+use crate::traces::SpanContext;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The result of one job, new or repeated.
+/// New, or a replay.
 #[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct JobResult {
     /// The result message.
     #[debug("***")]
     pub body: Arc<str>,
-    /// When it was decided, if that was just now; else it is a repeat.
+    /// When it was decided, if that was just now; none for a replay.
     pub decided_at: Option<Instant>,
-    /// Whether something changed hands just now: more than a stored refusal.
+    /// Whether something was granted or used up just now; a refusal changes nothing.
     pub is_effective: bool,
-    /// Where its result continues its job's trace, if that is kept.
-    pub place: Option<Place>,
+    /// Where it continues its job's trace, if that is sampled.
+    pub place: Option<SpanContext>,
 }
 
 impl JobResult {

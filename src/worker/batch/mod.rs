@@ -1,9 +1,20 @@
 //! One batch: gathered, taken through the database in one transaction, and bisected when a job in it fails.
 
 pub mod attempt;
-pub mod bisection;
+mod bisection;
+mod builder;
+mod database;
+mod decided;
 pub mod delivery;
+mod executor;
+#[cfg(test)]
+pub(in crate::worker) mod fixtures;
 pub mod gatherer;
+mod incoming;
 pub mod job_result;
+mod metrics;
+pub mod outcome;
 pub mod process;
-pub mod spans;
+pub mod replay;
+mod retry;
+mod spans;

@@ -1,7 +1,7 @@
-//! How old the oldest job is that waits for its decision.
+//! The age of the oldest job that waits for its decision.
 //!
-//! By `accepted_at` of what lanes have in hand: queues are worked off in their order, so what they still
-//! hold is younger, and nobody can look at its age without taking it.
+//! By `accepted_at` of the jobs that lanes have taken. Queues are worked off in order, so what they still
+//! hold is younger, and the age of a queued message can't be read without taking it.
 
 use crate::gauges::Gauges;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,39 +11,39 @@ use time::OffsetDateTime;
 /// No job.
 const NONE: i64 = i64::MAX;
 
-/// The oldest jobs of all lanes.
+/// The ages of all lanes.
 #[derive(Clone, Default)]
 pub struct InFlightAges(Arc<Mutex<Vec<Arc<InFlightAge>>>>);
 
-/// What a lane has in hand.
+/// The age of one lane's jobs.
 pub struct InFlightAge {
-    /// When the oldest that is in hand now was accepted, in Unix milliseconds.
+    /// When the oldest job was accepted, in Unix milliseconds.
     oldest: AtomicI64,
-    /// The same of all since the last look.
-    seen: AtomicI64,
+    /// The least of `oldest` since the last sample.
+    oldest_since_sample: AtomicI64,
 }
 
 impl InFlightAges {
-    /// Measures whenever somebody looks.
+    /// Sets the gauge whenever metrics are read.
     pub fn measured_by(gauges: &Gauges) -> Self {
         let ages = Self::default();
         let (measured, age) = (ages.clone(), metrics::gauge!("redeemq_oldest_job_age_seconds"));
-        gauges.add(move || age.set(measured.look()));
+        gauges.add(move || age.set(measured.sample()));
         ages
     }
 
     /// For another lane.
-    pub fn hand(&self) -> Arc<InFlightAge> {
-        let hand =
-            Arc::new(InFlightAge { oldest: AtomicI64::new(NONE), seen: AtomicI64::new(NONE) });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&hand));
-        hand
+    pub fn add(&self) -> Arc<InFlightAge> {
+        let (oldest, oldest_since_sample) = (AtomicI64::new(NONE), AtomicI64::new(NONE));
+        let age = Arc::new(InFlightAge { oldest, oldest_since_sample });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&age));
+        age
     }
 
     /// Seconds; 0 without any.
-    fn look(&self) -> f64 {
-        let hands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = hands.iter().map(|hand| hand.look()).min().unwrap_or(NONE);
+    fn sample(&self) -> f64 {
+        let ages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = ages.iter().map(|age| age.sample()).min().unwrap_or(NONE);
         if oldest == NONE {
             return 0.0;
         }
@@ -52,18 +52,18 @@ impl InFlightAges {
 }
 
 impl InFlightAge {
-    /// These are in hand, beside those that wait for longer.
-    pub fn holds(&self, accepted_at: impl Iterator<Item = OffsetDateTime>) {
+    /// The lane has these jobs now, and no others.
+    pub fn set(&self, accepted_at: impl Iterator<Item = OffsetDateTime>) {
         let oldest = accepted_at.map(millis).min().unwrap_or(NONE);
-        self.seen.fetch_min(oldest, Ordering::Relaxed);
+        self.oldest_since_sample.fetch_min(oldest, Ordering::Relaxed);
         self.oldest.store(oldest, Ordering::Relaxed);
     }
 
-    /// Those of a batch that was begun and ended between two looks count as well, or a flood would
-    /// seem to be without age whenever somebody looks between two batches.
-    fn look(&self) -> i64 {
+    /// A batch that began and ended between two samples counts as well. Otherwise a flood would seem to
+    /// be without age whenever a sample falls between two batches.
+    fn sample(&self) -> i64 {
         let oldest = self.oldest.load(Ordering::Relaxed);
-        self.seen.swap(oldest, Ordering::Relaxed).min(oldest)
+        self.oldest_since_sample.swap(oldest, Ordering::Relaxed).min(oldest)
     }
 }
 
@@ -77,19 +77,19 @@ mod tests {
     use time::Duration;
 
     #[test]
-    fn the_oldest_of_all_lanes_counts_until_it_is_done_and_looked_at_once() {
+    fn the_oldest_of_all_lanes_counts_until_it_is_done_and_was_sampled_once() {
         let now = OffsetDateTime::now_utc();
         let ages = InFlightAges::default();
-        let (one, other) = (ages.hand(), ages.hand());
-        assert_eq!(ages.look(), 0.0);
-        one.holds([now - Duration::seconds(60), now].into_iter());
-        other.holds([now - Duration::seconds(90)].into_iter());
-        assert!((90.0..95.0).contains(&ages.look()));
-        other.holds(std::iter::empty());
-        assert!((90.0..95.0).contains(&ages.look()), "it was there a moment ago");
-        assert!((60.0..65.0).contains(&ages.look()));
-        one.holds([now + Duration::hours(1)].into_iter());
-        ages.look();
-        assert_eq!(ages.look(), 0.0, "a publisher's clock may be ahead");
+        let (one, other) = (ages.add(), ages.add());
+        assert_eq!(ages.sample(), 0.0);
+        one.set([now - Duration::seconds(60), now].into_iter());
+        other.set([now - Duration::seconds(90)].into_iter());
+        assert!((90.0..95.0).contains(&ages.sample()));
+        other.set(std::iter::empty());
+        assert!((90.0..95.0).contains(&ages.sample()), "it was there a moment ago");
+        assert!((60.0..65.0).contains(&ages.sample()));
+        one.set([now + Duration::hours(1)].into_iter());
+        ages.sample();
+        assert_eq!(ages.sample(), 0.0, "a publisher's clock may be ahead");
     }
 }

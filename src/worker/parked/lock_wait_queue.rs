@@ -1,194 +1,131 @@
-//! Jobs that need a row which somebody else holds: they wait beside the others, never before them,
-//! in the order of their arrival. Each group is for one such row; whoever comes later and needs it as
-//! well stands behind.
+//! What is to be done for parked jobs: each group waits for one lock, beside all other jobs and never
+//! before them. A later job that needs the same lock joins the group, so that none overtakes another.
 
-use crate::domain::job::Job;
-use crate::retry::Pauses;
-use crate::store;
-use crate::store::held::{self, Held, Need};
-use crate::worker::batch::bisection::is_needed;
+use crate::store::lock_keys::LockKeys;
 use crate::worker::batch::delivery::{Delivery, Payload};
-use crate::worker::batch::process::{Processed, process};
-use crate::worker::context::Context;
+use crate::worker::batch::outcome::Processed;
+use crate::worker::parked::wait_group::WaitGroup;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use time::OffsetDateTime;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
-/// Rooms whose jobs are in the database at once: each takes a session, and half of the pool is left to
+/// Groups whose jobs are in the database at once. Each takes a session, and half of the pool is left to
 /// the lane itself.
-const AT_ONCE: usize = 2;
+const TRIES_MAX: usize = 2;
 
-/// All the groups of a lane.
-#[derive(Default)]
-pub struct LockWaitQueue {
+pub(super) struct LockWaitQueue {
+    /// Most jobs of one try.
+    jobs_max: usize,
     groups: Vec<WaitGroup>,
     next_number: u64,
-    tries: JoinSet<(u64, Vec<Delivery>, Vec<Processed>)>,
 }
 
-struct WaitGroup {
-    number: u64,
-    held: Held,
-    deliveries: VecDeque<Delivery>,
-    /// When the first of them was accepted, or the first of those that are in the database.
-    oldest: Option<OffsetDateTime>,
-    /// How many of its jobs are in the database.
-    tried: usize,
-    pauses: Pauses,
-    due: Instant,
+/// What is to be done next.
+#[derive(Debug)]
+pub(super) enum Action {
+    Try(Try),
+    /// Nothing before this instant, unless a try ends.
+    WaitUntil(Instant),
+    /// Nothing before a try ends.
+    Wait,
+}
+
+/// Jobs of one group, to be tried together.
+#[derive(Debug)]
+pub(super) struct Try {
+    pub(super) group: u64,
+    pub(super) keys: LockKeys,
+    pub(super) deliveries: Vec<Delivery>,
 }
 
 impl LockWaitQueue {
-    /// How many jobs wait here, those that are being tried included.
-    pub fn len(&self) -> usize {
-        self.groups.iter().map(|group| group.deliveries.len() + group.tried).sum()
+    pub(super) fn new(jobs_max: usize) -> Self {
+        Self { jobs_max, groups: Vec::new(), next_number: 0 }
     }
 
-    /// When the oldest job here was accepted, by those that stand in front.
-    pub fn oldest(&self) -> Option<OffsetDateTime> {
-        self.groups.iter().filter_map(|group| group.oldest).min()
+    /// How many jobs are parked, those that are being tried included.
+    pub(super) fn len(&self) -> usize {
+        self.groups.iter().map(WaitGroup::len).sum()
     }
 
-    /// Whether nobody waits, and nothing is being tried.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
-    /// Takes a job in that needs what others wait for already; gives all others back.
-    pub fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
+    /// When the oldest job was accepted, of those in front of their groups.
+    pub(super) fn oldest(&self) -> Option<OffsetDateTime> {
+        self.groups.iter().filter_map(WaitGroup::oldest).min()
+    }
+
+    /// Parks a job that needs a lock for which others wait already; gives all others back.
+    pub(super) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
         let Payload::Job(job) = &delivery.payload else { return Some(delivery) };
-        match self.groups.iter_mut().find(|group| is_needed(&group.held, job)) {
+        match self.groups.iter_mut().find(|group| group.keys.are_needed_by(job)) {
             Some(group) => {
-                group.deliveries.push_back(delivery);
+                group.push(delivery);
                 None
             }
             None => Some(delivery),
         }
     }
 
-    /// Those that stand in line: whoever holds what they need is to blame that they were not decided.
-    pub fn into_deliveries(self) -> impl Iterator<Item = Delivery> {
-        self.groups.into_iter().flat_map(|group| group.deliveries)
-    }
-
-    /// Opens a group for what is held, unless there is one.
-    pub fn hold(&mut self, delivery: Delivery, held: &Held) {
-        let same = |group: &&mut WaitGroup| group.held.iter().any(|need| held.contains(need));
-        if let Some(group) = self.groups.iter_mut().find(same) {
-            return group.deliveries.push_back(delivery);
-        }
-        self.next_number += 1;
-        self.groups.push(WaitGroup {
-            number: self.next_number,
-            held: Arc::clone(held),
-            oldest: delivery.accepted_at(),
-            deliveries: VecDeque::from([delivery]),
-            tried: 0,
-            pauses: Pauses::new(),
-            due: Instant::now(),
-        });
-    }
-
-    /// Tries the groups whose time has come, and waits for the next outcome: what became of some jobs
-    /// that need not wait any longer. Dropping the future loses nothing.
-    pub async fn outcome(
-        &mut self,
-        context: &Arc<Context>,
-        stop: &CancellationToken,
-    ) -> Vec<(Delivery, Processed)> {
-        loop {
-            self.try_rooms(context, stop);
-            let due =
-                self.groups.iter().filter(|group| group.tried == 0).map(|group| group.due).min();
-            let due = due.filter(|_| self.tries.len() < AT_ONCE && !stop.is_cancelled());
-            let tried = tokio::select! {
-                Some(tried) = self.tries.join_next() => tried,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
-                else => return Vec::new(),
-            };
-            match tried.map_err(JoinError::try_into_panic) {
-                Ok((number, deliveries, outcomes)) => {
-                    return self.leave(number, deliveries, outcomes);
-                }
-                // Those jobs would wait for ever; whoever starts anew is sent them again.
-                Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                Err(Err(_aborted)) => {}
+    /// Parks a job until these keys are free.
+    pub(super) fn park(&mut self, delivery: Delivery, keys: LockKeys, now: Instant) {
+        match self.groups.iter_mut().find(|group| group.keys.overlap(&keys)) {
+            Some(group) => group.push(delivery),
+            None => {
+                self.next_number += 1;
+                self.groups.push(WaitGroup::of(self.next_number, keys, delivery, now));
             }
         }
     }
 
-    fn try_rooms(&mut self, context: &Arc<Context>, stop: &CancellationToken) {
-        let now = Instant::now();
-        for group in self.groups.iter_mut().filter(|group| group.tried == 0 && group.due <= now) {
-            if self.tries.len() >= AT_ONCE || stop.is_cancelled() {
-                return;
-            }
-            let count = group.deliveries.len().min(context.settings.batch_max);
-            let deliveries: Vec<Delivery> = group.deliveries.drain(..count).collect();
-            group.tried = count;
-            let (number, held) = (group.number, Arc::clone(&group.held));
-            let (context, stop) = (Arc::clone(context), stop.clone());
-            self.tries.spawn(async move {
-                let outcomes = match is_bound_to_wait(&context, &held, &deliveries).await {
-                    true => {
-                        deliveries.iter().map(|_| Processed::Waits(Arc::clone(&held))).collect()
-                    }
-                    false => process(&context, &deliveries, false, &stop).await,
-                };
-                (number, deliveries, outcomes)
+    pub(super) fn next_action(&mut self, now: Instant, is_stopping: bool) -> Action {
+        let tries = self.groups.iter().filter(|group| group.is_in_database()).count();
+        if tries >= TRIES_MAX || is_stopping {
+            return Action::Wait;
+        }
+        let is_due = |group: &&mut WaitGroup| group.due().is_some_and(|due| due <= now);
+        if let Some(group) = self.groups.iter_mut().find(is_due) {
+            let (number, keys) = (group.number, group.keys.clone());
+            return Action::Try(Try {
+                group: number,
+                keys,
+                deliveries: group.begin(self.jobs_max),
             });
         }
+        self.groups.iter().filter_map(WaitGroup::due).min().map_or(Action::Wait, Action::WaitUntil)
     }
 
-    /// Whoever must wait on goes back to the front of the line.
-    fn leave(
+    /// A try has ended. Returns the jobs that need not wait any longer; the others go back to the front of
+    /// their group, or to the group of another lock.
+    pub(super) fn end(
         &mut self,
-        number: u64,
-        deliveries: Vec<Delivery>,
-        outcomes: Vec<Processed>,
+        group: u64,
+        outcomes: impl IntoIterator<Item = (Delivery, Processed)>,
+        now: Instant,
     ) -> Vec<(Delivery, Processed)> {
-        let (mut gone, mut kept, mut moved) = (Vec::new(), VecDeque::new(), Vec::new());
-        let at = self.groups.iter().position(|group| group.number == number);
-        let Some(mut group) = at.map(|at| self.groups.remove(at)) else { return gone };
-        for (delivery, outcome) in deliveries.into_iter().zip(outcomes) {
+        let (mut done, mut locked, mut moved) = (Vec::new(), VecDeque::new(), Vec::new());
+        let at = self.groups.iter().position(|other| other.number == group);
+        let mut group = self.groups.remove(at.expect("a group stays while its jobs are tried"));
+        for (delivery, outcome) in outcomes {
             match outcome {
-                Processed::Waits(held) if held.iter().any(|need| group.held.contains(need)) => {
-                    kept.push_back(delivery);
-                }
-                Processed::Waits(held) => moved.push((delivery, held)),
-                outcome => gone.push((delivery, outcome)),
+                Processed::Parked(keys) if keys.overlap(&group.keys) => locked.push_back(delivery),
+                Processed::Parked(keys) => moved.push((delivery, keys)),
+                outcome => done.push((delivery, outcome)),
             }
         }
-        group.tried = 0;
-        if kept.is_empty() {
-            group.pauses.reset();
-            group.due = Instant::now();
-        } else {
-            group.due = Instant::now() + group.pauses.draw();
-        }
-        kept.append(&mut group.deliveries);
-        group.oldest = kept.front().and_then(Delivery::accepted_at);
-        group.deliveries = kept;
-        if !group.deliveries.is_empty() {
+        group.end(locked, now);
+        // Behind the others: each group has its turn.
+        if group.len() > 0 {
             self.groups.push(group);
         }
-        for (delivery, held) in moved {
-            self.hold(delivery, &held);
+        for (delivery, keys) in moved {
+            self.park(delivery, keys, now);
         }
-        gone
+        done
     }
 }
 
-/// Goods are locked before what players own, so waiting for a player would hold up all who want the
-/// same goods: there we look first. For goods we stand in line, or busy ones would never be ours.
-async fn is_bound_to_wait(context: &Context, held: &Held, deliveries: &[Delivery]) -> bool {
-    if held.iter().any(|need| matches!(need, Need::Goods(..))) {
-        return false;
-    }
-    let jobs: Vec<Job> = deliveries.iter().filter_map(Delivery::job).cloned().collect();
-    let still_held = store::in_time(held::held(&context.store, &jobs)).await.unwrap_or_default();
-    still_held.iter().any(|still| still.iter().any(|need| held.contains(need)))
-}
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
 //! Jobs that wait for a row which another transaction holds.
 
-pub mod lock_wait_queue;
+mod lock_wait_queue;
+pub mod parked_jobs;
+mod wait_group;

@@ -1,7 +1,12 @@
 //! Publishing results: confirmed, then settled.
 
+mod canaries;
+mod circuit;
+mod circuits;
 pub mod pending_result;
+mod refused;
+mod result_counts;
 pub mod result_publisher;
 pub mod route_circuits;
-pub mod route_prober;
-pub mod unconfirmed;
+mod settlement;
+mod window;

@@ -1,36 +1,29 @@
 //! Steps 4 and 5 of a batch: publish, and settle what is confirmed.
 //!
-//! A result that a reader's full queue refuses is tried again for a while, beside the following
-//! batches and never in front of them; then it is counted and settled, for it stays fetchable. So is
-//! one that is larger than the broker takes. What the broker does not confirm at all, while it answers
-//! otherwise, goes to the [`unconfirmed`](super::unconfirmed), and whatever follows on the same route with it.
-//! A dead letter has no such second home: it is tried until it is confirmed.
+//! A result that a reader's full queue [refuses](super::refused) is tried again for a while, beside the
+//! following batches and never in front of them; then it is counted and settled, for it stays fetchable.
+//! So is one that is larger than the broker takes. What the broker does not confirm at all, while it
+//! answers otherwise, opens the [circuit](super::circuit) of its route. A dead letter has no such second
+//! home: it goes by no circuit and is tried until it is confirmed.
 
 use crate::broker::consume::settler::Settler;
 use crate::broker::publish::direct_replies::DirectReplies;
 use crate::broker::publish::isolated::IsolatedPublisher;
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
 use crate::broker::publish::publisher::{BlockedStatus, Publisher};
-use crate::broker::{BrokerError, Pool, Result, topology};
+use crate::broker::{Pool, Result};
 use crate::failpoint::{self, Point};
-use crate::worker::publish::pending_result::{
-    PendingResult, ResultCounts, Tried, Window, count_copies,
-};
+use crate::worker::publish::canaries::Canaries;
+use crate::worker::publish::pending_result::PendingResult;
+use crate::worker::publish::refused::{self, RefusedResults};
+use crate::worker::publish::result_counts::{record_copies, record_lost_acks, record_unknown};
 use crate::worker::publish::route_circuits::RouteCircuits;
-use crate::worker::publish::unconfirmed::{UnconfirmedResult, UnconfirmedResults};
-use std::collections::HashMap;
+use crate::worker::publish::settlement::Settlement;
+use crate::worker::publish::window::{QueuedResult, Window};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use std::time::Instant;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval};
-
-/// How often a refused result is tried again, and after what pause: for 5 s. Tries are counted, not
-/// time, for a broker that is blocked answers none, and one that is away begins the session anew.
-const REFUSED_TRIES_MAX: u32 = 20;
-const REFUSED_TRY_EVERY: Duration = Duration::from_millis(250);
-/// Most refused results of one route that are held for another try: held deliveries fill the
-/// prefetch, and a flood for one full queue shall not stop the others.
-const REFUSED_HELD_MAX: usize = 100;
 
 /// Publishes results until the lane ends or the broker fails.
 pub struct ResultPublisher {
@@ -39,82 +32,86 @@ pub struct ResultPublisher {
     /// Connections for it.
     pool: Pool,
     direct: DirectReplies,
-    /// For what is not confirmed.
-    unconfirmed: UnconfirmedResults,
-    /// Where that goes.
-    silent: Arc<RouteCircuits>,
-    /// For what is.
+    canaries: Canaries,
+    routes: Arc<RouteCircuits>,
+    refused: RefusedResults,
     settler: Settler,
-    /// Most refused results that are held.
-    held_max: usize,
 }
 
 impl ResultPublisher {
-    /// With a connection of its own, and others when they are needed.
+    /// With a connection of its own, and others when they are needed. It holds no more than `held_max`
+    /// refused results, and as many unconfirmed ones.
     ///
     /// # Errors
     /// When there is none to be had.
     pub async fn open(
         pool: &Pool,
-        bound: &MaxMessageSize,
-        silent: &Arc<RouteCircuits>,
+        max_message_size: &MaxMessageSize,
+        routes: &Arc<RouteCircuits>,
         settler: Settler,
         held_max: usize,
     ) -> Result<Self> {
-        let line = IsolatedPublisher::new(pool.clone(), bound.clone());
+        let isolated = IsolatedPublisher::new(pool.clone(), max_message_size.clone());
         Ok(Self {
-            publisher: Publisher::open(pool, bound.clone()).await?,
+            publisher: Publisher::open(pool, max_message_size.clone()).await?,
             pool: pool.clone(),
-            direct: DirectReplies::new(pool.clone(), bound.clone()),
-            unconfirmed: UnconfirmedResults::begin(
-                line,
-                settler.clone(),
-                Arc::clone(silent),
-                held_max,
-            ),
-            silent: Arc::clone(silent),
+            direct: DirectReplies::new(pool.clone(), max_message_size.clone()),
+            canaries: Canaries::new(isolated, settler.clone(), Arc::clone(routes), held_max),
+            routes: Arc::clone(routes),
+            refused: RefusedResults::new(held_max),
             settler,
-            held_max,
         })
     }
 
     /// Of the connection for all that is published as usual.
-    pub fn pressure(&self) -> BlockedStatus {
-        self.publisher.pressure()
+    pub fn blocked_status(&self) -> BlockedStatus {
+        self.publisher.blocked_status()
     }
 
-    /// From the first result to the last.
+    /// From the first result to the last; notifies of each batch that was published.
     ///
     /// # Errors
     /// The session is over then: what is not settled is delivered again.
-    pub async fn publish(mut self, results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
-        let published = self.publish_all(results).await;
+    pub async fn publish(
+        mut self,
+        results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: Arc<Notify>,
+    ) -> Result<()> {
+        let published = self.publish_all(results, &window_done).await;
         if published.is_err() {
             self.publisher.discard();
         }
+        self.canaries.close_connection();
         published
     }
 
-    async fn publish_all(&mut self, mut results: mpsc::Receiver<Vec<PendingResult>>) -> Result<()> {
-        let mut refused: Vec<Tried> = Vec::new();
-        let mut tick = interval(REFUSED_TRY_EVERY);
+    async fn publish_all(
+        &mut self,
+        mut results: mpsc::Receiver<Vec<PendingResult>>,
+        window_done: &Notify,
+    ) -> Result<()> {
+        let mut tick = interval(refused::RETRY_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut open = true;
-        while open || !refused.is_empty() {
+        while open || !self.refused.is_empty() {
             let mut window = Window::default();
-            let mut is_fresh = false;
+            let mut is_new_batch = false;
             tokio::select! {
                 batch = results.recv(), if open => match batch {
-                    Some(batch) => { window.add(batch); is_fresh = true; }
-                    None => { open = false; continue }
+                    Some(batch) => { window.add(batch); is_new_batch = true; }
+                    None => { open = false; self.refused.drain(); }
                 },
-                back = self.unconfirmed.back() => window.add_back(back?),
-                _ = tick.tick(), if !refused.is_empty() => window.results.append(&mut refused),
+                Some(canary) = self.canaries.ended() => {
+                    window.add_unconfirmed(self.canaries.learn(canary?).await?);
+                }
+                _ = tick.tick(), if !self.refused.is_empty() || self.canaries.has_half_open() => {
+                    self.canaries.judge().await;
+                    window.results = self.refused.take();
+                }
             }
-            self.held_max = if open { self.held_max } else { 0 };
-            let is_complete = self.publish_window(window, &mut refused).await?;
-            if is_fresh {
-                self.settler.tell_through();
+            let is_complete = window.is_empty() || self.publish_window(window).await?;
+            if is_new_batch {
+                window_done.notify_one();
             }
             if !is_complete {
                 self.publisher.renew(&self.pool).await?;
@@ -124,132 +121,70 @@ impl ResultPublisher {
     }
 
     /// Publishes, and settles what can be; whether all of it was confirmed in time.
-    async fn publish_window(&mut self, window: Window, refused: &mut Vec<Tried>) -> Result<bool> {
-        let Window { results, copies } = self.without_silent(window);
+    async fn publish_window(&mut self, mut window: Window) -> Result<bool> {
+        let held = window.take(|route| !self.routes.is_closed(route));
+        self.canaries.hold(held).await;
+        let Window { results, copies } = window;
         // Apart and first: nothing that a reader does shall end a session over them.
         let (dead, results): (Vec<_>, Vec<_>) =
-            results.into_iter().partition(|tried| tried.result.is_dead);
-        let begun = Instant::now();
-        let of_dead = self.dead_letter(&dead).await.inspect_err(|_| count_unknown(dead.len()))?;
+            results.into_iter().partition(|queued| queued.result.is_dead);
         let (direct_replies, copies): (Vec<_>, Vec<_>) =
             copies.into_iter().partition(Outgoing::is_direct_reply);
-        let mut outgoing: Vec<&Outgoing> = Vec::with_capacity(results.len() + copies.len());
-        outgoing.extend(results.iter().map(|tried| &tried.result.letter.main).chain(&copies));
-        let offered = self.publisher.offer(&outgoing, true).await;
-        let mut receipts = offered.inspect_err(|_| count_unknown(outgoing.len()))?;
+        let begun = Instant::now();
+        let dead_statuses = self.publish_dead_letters(&dead).await?;
+        let (statuses, copy_statuses) = self.publish_results(&results, &copies).await?;
         let took = begun.elapsed().as_secs_f64();
         metrics::histogram!("redeemq_step_seconds", "step" => "publish").record(took);
-        let unconfirmed_count = self.suspect(&outgoing, &receipts);
-        let of_copies = receipts.split_off(results.len());
-        let mut unconfirmed: Vec<UnconfirmedResult> = Vec::new();
-        for (copy, receipt) in copies.into_iter().zip(&of_copies) {
-            if *receipt == ConfirmStatus::Unconfirmed {
-                unconfirmed.push(UnconfirmedResult::copy(copy));
-            }
-        }
-        count_copies(
-            of_copies.into_iter().filter(|receipt| *receipt != ConfirmStatus::Unconfirmed),
-        );
-        count_copies(self.direct.send(&direct_replies).await);
-        let judged = results.into_iter().zip(receipts);
-        let judged = dead.into_iter().zip(of_dead).chain(judged);
-        let settled = self.judge(judged, refused, &mut unconfirmed)?;
-        failpoint::hit(Point::AfterConfirm);
-        let lost = self.settler.ack(&settled).await;
-        failpoint::hit(Point::AtAck);
-        metrics::counter!("redeemq_acks_lost_total").increment(lost as u64);
-        self.unconfirmed.take(unconfirmed);
-        if unconfirmed_count > 0 {
-            tracing::warn!(
-                unconfirmed = unconfirmed_count,
-                "the broker answers, but did not confirm all of a window"
-            );
-        }
-        Ok(unconfirmed_count == 0)
+
+        let mut settlement = Settlement::default();
+        settlement.add_copies(copies, copy_statuses);
+        record_copies(self.direct.send(&direct_replies).await);
+        let published = dead.into_iter().zip(dead_statuses);
+        let published = published.chain(results.into_iter().zip(statuses));
+        settlement.add_results(published, &mut self.refused)?;
+        Ok(self.settle(settlement).await)
     }
 
-    async fn dead_letter(&self, dead: &[Tried]) -> Result<Vec<ConfirmStatus>> {
+    async fn publish_dead_letters(&self, dead: &[QueuedResult]) -> Result<Vec<ConfirmStatus>> {
         if dead.is_empty() {
             return Ok(Vec::new());
         }
-        let letters: Vec<&Outgoing> = dead.iter().map(|tried| &tried.result.letter.main).collect();
-        self.publisher.publish(&letters, true).await
+        let messages: Vec<&Outgoing> = dead.iter().map(QueuedResult::message).collect();
+        let published = self.publisher.publish(&messages, true).await;
+        published.inspect_err(|_| record_unknown(dead.len()))
     }
 
-    /// Leaves out, and aside, what goes to silent routes; copies are taken out of their results.
-    fn without_silent(&self, window: Window) -> Window {
-        let Window { results, mut copies } = window;
-        let (mut loud, mut aside) = (Vec::with_capacity(results.len()), Vec::new());
-        for mut tried in results {
-            copies.append(&mut tried.result.letter.copies);
-            let PendingResult { letter, is_dead, .. } = &tried.result;
-            if !is_dead && self.silent.contains(&letter.main.route()) {
-                aside.push(UnconfirmedResult::of(tried.result));
-            } else {
-                loud.push(tried);
-            }
-        }
-        let is_silent = |copy: &Outgoing| self.silent.contains(&copy.route());
-        let (silent, copies): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_silent);
-        aside.extend(silent.into_iter().map(UnconfirmedResult::copy));
-        self.unconfirmed.take(aside);
-        Window { results: loud, copies }
-    }
-
-    /// Notes what was confirmed, and what was not; returns how many were not.
-    fn suspect(&self, outgoing: &[&Outgoing], receipts: &[ConfirmStatus]) -> usize {
-        if receipts.contains(&ConfirmStatus::Confirmed) {
-            self.silent.hear();
-        }
-        let sent = outgoing.iter().zip(receipts);
-        let unconfirmed = sent.filter(|(_, receipt)| **receipt == ConfirmStatus::Unconfirmed);
-        unconfirmed.inspect(|(message, _)| self.silent.suspect(message.route())).count()
-    }
-
-    /// What is settled, and what has to wait.
-    fn judge(
+    /// What the broker said of results and of copies.
+    async fn publish_results(
         &self,
-        results: impl Iterator<Item = (Tried, ConfirmStatus)>,
-        refused: &mut Vec<Tried>,
-        unconfirmed: &mut Vec<UnconfirmedResult>,
-    ) -> Result<Vec<u64>> {
-        let mut held: HashMap<_, usize> = HashMap::new();
-        for tried in refused.iter() {
-            *held.entry(tried.result.letter.main.routing_key.clone()).or_default() += 1;
+        results: &[QueuedResult],
+        copies: &[Outgoing],
+    ) -> Result<(Vec<ConfirmStatus>, Vec<ConfirmStatus>)> {
+        let messages: Vec<&Outgoing> =
+            results.iter().map(QueuedResult::message).chain(copies).collect();
+        let published = self.publisher.publish_allowing_unconfirmed(&messages, true).await;
+        let mut statuses = published.inspect_err(|_| record_unknown(messages.len()))?;
+        if statuses.contains(&ConfirmStatus::Confirmed) {
+            self.routes.confirmed(tokio::time::Instant::now());
         }
-        let (mut settled, mut counts) = (Vec::new(), ResultCounts::default());
-        for (mut tried, receipt) in results {
-            let PendingResult { tag, is_dead, .. } = tried.result;
-            let route = &tried.result.letter.main.routing_key;
-            let held = held.entry(route.clone()).or_default();
-            let try_again = is_dead
-                || (refused.len() < self.held_max
-                    && tried.tries < REFUSED_TRIES_MAX
-                    && *held < REFUSED_HELD_MAX);
-            match receipt {
-                ConfirmStatus::Returned if is_dead => {
-                    return Err(BrokerError::Unroutable(topology::DEAD));
-                }
-                ConfirmStatus::TooLarge if is_dead => return Err(BrokerError::TooLarge),
-                ConfirmStatus::Refused if try_again => {
-                    *held += 1;
-                    tried.tries += 1;
-                    refused.push(tried);
-                }
-                ConfirmStatus::Unconfirmed => unconfirmed.push(UnconfirmedResult::of(tried.result)),
-                receipt => {
-                    counts.add(receipt, &mut tried.result);
-                    settled.push(tag);
-                }
-            }
-        }
-        counts.count();
-        Ok(settled)
+        let copy_statuses = statuses.split_off(results.len());
+        Ok((statuses, copy_statuses))
     }
-}
 
-/// Messages that the broker may have or not: they are published again.
-fn count_unknown(messages: usize) {
-    metrics::counter!("redeemq_confirms_unknown_total", "of" => "results")
-        .increment(messages as u64);
+    /// Whether all was confirmed.
+    async fn settle(&mut self, settlement: Settlement) -> bool {
+        let Settlement { acknowledged, unconfirmed } = settlement;
+        failpoint::hit(Point::AfterConfirm);
+        record_lost_acks(self.settler.ack(&acknowledged).await);
+        failpoint::hit(Point::AtAck);
+        if unconfirmed.is_empty() {
+            return true;
+        }
+        tracing::warn!(
+            unconfirmed = unconfirmed.len(),
+            "window not confirmed in time, though the broker answers; sending a canary to each of its routes"
+        );
+        self.canaries.hold(unconfirmed).await;
+        false
+    }
 }

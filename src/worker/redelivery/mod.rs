@@ -1,6 +1,11 @@
-//! What becomes of deliveries that came before.
+//! Redelivery: what becomes of messages that were delivered before. [`policy`] has all the numbers.
 
-pub mod dead_letterer;
-pub mod deferred;
-pub mod poison_suspects;
-pub mod unprocessed;
+pub(crate) mod attempts;
+pub(crate) mod dead_letterer;
+pub(crate) mod deferred;
+pub(crate) mod poison_suspects;
+pub(crate) mod policy;
+
+mod dead_letter_rate;
+#[cfg(test)]
+mod fixtures;

@@ -1,14 +1,18 @@
-//! The commands that README and docs tell their readers to type.
+//! The commands that the pages tell their readers to type.
 
 use super::places::root;
 use std::path::PathBuf;
 
-/// README.md and the pages of docs/.
+/// The pages at the top level that have commands. A changelog may name those of earlier days.
+const TOP: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];
+
+/// Those, and the pages of docs/.
 pub fn pages() -> Vec<(PathBuf, String)> {
     let docs = std::fs::read_dir(root().join("docs")).expect("docs/");
     let docs = docs.map(|entry| entry.expect("a page").path());
     let pages = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
-    std::iter::once(root().join("README.md"))
+    TOP.map(|page| root().join(page))
+        .into_iter()
         .chain(pages)
         .map(|path| (path.clone(), std::fs::read_to_string(path).expect("a page")))
         .collect()

@@ -9,6 +9,7 @@
 pub mod amqp;
 pub mod blocks;
 pub mod collector;
+mod commands;
 mod counter;
 pub mod http;
 pub mod leaks;
@@ -22,6 +23,7 @@ pub mod rights;
 pub mod servers;
 pub mod site;
 pub mod tally;
+mod template;
 pub mod terminal;
 pub mod tools;
 

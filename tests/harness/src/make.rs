@@ -8,6 +8,7 @@ pub fn make(arguments: &[&str]) -> Command {
     let mut command = Command::new("make");
     command.current_dir(root()).args(arguments);
     command.arg(if cfg!(debug_assertions) { "PROFILE=dev" } else { "PROFILE=release" });
+    command.arg("AMONG=--workspace --test protocol"); // features of crates are chosen with the tests' own
     // What cargo tells this test of its package, build scripts of others would take for a change: they,
     // and all that stands on them, would be built anew each time.
     for (name, _) in std::env::vars_os() {

@@ -3,7 +3,8 @@
 
 use super::places;
 use super::process::Role;
-use super::site::{Site, maintenance, management};
+use super::site::{Site, management};
+use super::template::maintenance;
 use reqwest::Method;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};

@@ -2,16 +2,14 @@
 
 use super::http::Caller;
 use super::process::{Process, Role, SECRET};
-use super::{eventually, leaks, places, rights};
+use super::template::{Template, maintenance, with_path};
+use super::{commands, eventually, leaks, places, rights};
 use redeemq::store::{self, Role as StoreRole};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use std::path::PathBuf;
 use std::process::Output;
-
-/// Holds while one test makes the template that all others copy.
-const TEMPLATE_LOCK: i64 = 0x7265_6465_656d;
 
 /// Where a site's vhost is.
 #[derive(Clone)]
@@ -65,13 +63,6 @@ pub fn server(variable: &str) -> String {
         .unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
 }
 
-fn with_path(url: &str, path: &str) -> String {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
-    let query = url.find('?').map_or("", |at| &url[at..]);
-    format!("{}/{path}{query}", &url[..end])
-}
-
 impl Site {
     /// A fresh one.
     pub async fn open() -> Self {
@@ -80,8 +71,12 @@ impl Site {
 
     /// A fresh one, with its vhost on this broker.
     pub async fn open_on(broker: Broker) -> Self {
+        Self::copy(Template::Empty, broker).await
+    }
+
+    async fn copy(template: Template, broker: Broker) -> Self {
         let name = format!("t_{}", uuid::Uuid::new_v4().simple());
-        let database_url = create_database(&name).await;
+        let database_url = template.copy(&name).await;
         broker.create_vhost(&name).await;
         let files = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&files).expect("a folder for files");
@@ -98,23 +93,12 @@ impl Site {
 
     /// The usual world: clients acme and zeta, each with players p1..p9 (1,000 points, 5 gold, 5 gems).
     pub async fn with_clients() -> Self {
-        let site = Self::open().await;
-        site.add_clients();
-        site
+        Self::with_clients_on(Broker::shared()).await
     }
 
-    /// Those clients and players.
-    pub fn add_clients(&self) {
-        for client in ["acme", "zeta"] {
-            self.json(&["client", "create", client]);
-            let mut rows = "player_id,asset,amount\n".to_owned();
-            for player in 1..=9 {
-                for asset in ["point,1000", "badge:gold,5", "custom:gem,5"] {
-                    rows.push_str(&format!("p{player},{asset}\n"));
-                }
-            }
-            self.import(&["players", "import", "--client", client, "--import-id", "start"], &rows);
-        }
+    /// The same, with its vhost on this broker.
+    pub async fn with_clients_on(broker: Broker) -> Self {
+        Self::copy(Template::WithClients, broker).await
     }
 
     /// Runs a command to its end.
@@ -147,11 +131,16 @@ impl Site {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// The same without a process of its own, for what a test starts with.
+    pub fn made(&self, arguments: &[&str]) -> Value {
+        commands::run(&self.database_url, arguments)
+    }
+
     /// Imports rows that must all be good.
     pub fn import(&self, arguments: &[&str], rows: &str) -> Value {
         let file = self.file(rows);
         let file = file.to_str().expect("a path in UTF-8");
-        self.json(&[arguments, &[file]].concat())
+        self.made(&[arguments, &[file]].concat())
     }
 
     /// Goods of a client, or of a sponsor when the owner is `@name`.
@@ -169,7 +158,7 @@ impl Site {
     pub fn branch(&self, owner: &str, name: &str, group: &str) -> String {
         let what = ["--merchant", "Mart", "--branch", name, "--group", group];
         let arguments = [&["branch", "create"], &owner_of(owner)[..], &what];
-        self.json(&arguments.concat())["pin_code"].as_str().expect("a PIN").to_owned()
+        self.made(&arguments.concat())["pin_code"].as_str().expect("a PIN").to_owned()
     }
 
     /// A file with these contents.
@@ -331,44 +320,6 @@ fn owner_of(owner: &str) -> [&str; 2] {
         Some(sponsor) => ["--sponsor", sponsor],
         None => ["--client", owner],
     }
-}
-
-/// A connection to the server for what concerns all of it.
-pub async fn maintenance() -> PgConnection {
-    PgConnection::connect(&server("DATABASE_URL")).await.expect("the database server")
-}
-
-/// Copies a template that holds the migrations this binary was built with.
-async fn create_database(name: &str) -> String {
-    let version: i64 = store::MIGRATIONS.iter().map(|m| m.version).sum();
-    let checksum: u32 =
-        store::MIGRATIONS.iter().flat_map(|m| m.checksum.iter()).map(|b| u32::from(*b)).sum();
-    let rights: u32 = rights::script().bytes().map(u32::from).sum();
-    let template = format!("redeemq_template_{version}_{checksum}_{rights}_shared");
-    let mut db = maintenance().await;
-    db.execute(sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK))
-        .await
-        .expect("a lock");
-    let exists = sqlx::query("select from pg_database where datname = $1").bind(&template);
-    if exists.fetch_optional(&mut db).await.expect("a look").is_none() {
-        let making = format!("{template}_making");
-        let server = server("DATABASE_URL");
-        let run = async |db: &mut PgConnection, sql: String| {
-            db.execute(AssertSqlSafe(sql)).await.expect("done");
-        };
-        run(&mut db, format!("drop database if exists {making}")).await;
-        run(&mut db, format!("create database {making}")).await;
-        let url = SecretString::from(with_path(&server, &making));
-        let pool = store::pool(&url, StoreRole::Admin, 1).expect("a pool");
-        store::migrate(&pool).await.expect("migrated");
-        pool.close().await;
-        rights::give(url.expose_secret()).await;
-        rights::share_what_tests_make(url.expose_secret()).await;
-        run(&mut db, format!("alter database {making} rename to {template}")).await;
-    }
-    let copy = format!("create database {name} template {template}");
-    db.execute(AssertSqlSafe(copy)).await.expect("a database");
-    with_path(&server("DATABASE_URL"), name)
 }
 
 /// A call to the management API of the shared broker.

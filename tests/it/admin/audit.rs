@@ -1,5 +1,5 @@
 use super::world::{World, in_world, secrets};
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use redeemq::store::audit;
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
 use super::world::{World, in_world, secrets};
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use serde_json::{Value, json};
 
 const CREATE: &str = "branch create --client acme --merchant M --branch B --group G";

@@ -41,7 +41,7 @@ async fn the_secret_is_shown_once() {
         assert!(!made.err.contains(&secret));
         let again = world.admin("client create acme").await;
         assert_eq!(again.code, 2);
-        assert!(again.err.contains("there is a client `acme` already"), "{}", again.err);
+        assert!(again.err.contains("client `acme` exists already"), "{}", again.err);
         for words in ["client list", "client list --json", "client disable acme", "audit"] {
             let done = world.admin(words).await;
             assert!(!done.out.contains(&secret) && !done.err.contains(&secret), "{done:?}");
@@ -56,14 +56,14 @@ async fn a_client_is_disabled_and_enabled() {
     in_world(|world| async move {
         world.ok("client create acme").await;
         let listed =
-            |enabled: bool| json!([{"client_id": "acme", "name": "acme", "enabled": enabled}]);
+            |enabled: bool| json!([{"client_id": "acme", "name": "acme", "enabled": enabled, "answers": "async"}]);
         assert_eq!(world.ok("client list").await, listed(true));
         assert_eq!(world.ok("client disable acme").await["enabled"], false);
         assert_eq!(world.ok("client list").await, listed(false));
         assert_eq!(world.ok("client enable acme").await["enabled"], true);
         assert_eq!(world.ok("client list").await, listed(true));
         let text = world.admin("client list").await.out;
-        assert_eq!(text, "CLIENT  STATE    NAME\nacme    enabled  acme\n");
+        assert_eq!(text, "CLIENT  STATE    ANSWERS  NAME\nacme    enabled  async    acme\n");
         for words in ["client disable nobody", "client enable nobody"] {
             let done = world.admin(words).await;
             assert_eq!(done.code, 2);

@@ -1,5 +1,5 @@
 use super::world::{World, bad, counts, in_world};
-use redeemq::domain::request::Operation;
+use redeemq::domain::operation::Operation;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::Command;
@@ -184,7 +184,7 @@ fn memory_kib() -> u64 {
 #[test]
 fn two_hundred_thousand_codes_pass_through_without_being_held() {
     let test = std::env::current_exe().expect("a path");
-    let name = "coupons::two_hundred_thousand_codes_alone";
+    let name = "admin::coupons::two_hundred_thousand_codes_alone";
     let ran = Command::new(test)
         .args(["--exact", name, "--ignored", "--nocapture"])
         .output()

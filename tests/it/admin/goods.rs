@@ -77,20 +77,20 @@ async fn bad_rows_are_told_by_line_and_keep_no_other_out() {
             reasons(&report),
             [
                 "3: goods_id: must not be blank",
-                "4: quantity: `-1` is no whole number from 0 to 1000000000000000",
-                "5: per_player: `1.5` is no whole number from 0 to 1000000000000000",
+                "4: quantity: `-1` is not a whole number from 0 to 1000000000000000",
+                "5: per_player: `1.5` is not a whole number from 0 to 1000000000000000",
                 "6: price: `gold` is no asset: use point, badge:<id> or custom:<id>",
                 "8: goods_id: must not contain control characters",
-                "11: starts_at: `2026-01-01` is no RFC 3339 time of the years 1970 to 9999, \
+                "11: starts_at: `2026-01-01` is not an RFC 3339 time of the years 1970 to 9999, \
                  such as 2026-01-31T10:00:00Z",
                 "12: ends_at: must be later than starts_at",
                 "13: quantity: must be empty for a pool, whose stock is its codes",
                 "14: coupon_expires_at, coupon_days: only pools have coupons",
                 "15: coupon_expires_at, coupon_days: only pools have coupons",
-                "16: coupon_days: `36501` is no whole number from 0 to 36500",
+                "16: coupon_days: `36501` is not a whole number from 0 to 36500",
                 "17: 1 fields, but the header has 10",
-                "18: goods `good-1` stand on line 2 already",
-                "19: quantity: `1000000000000001` is no whole number from 0 to 1000000000000000",
+                "18: goods `good-1` are on line 2 already",
+                "19: quantity: `1000000000000001` is not a whole number from 0 to 1000000000000000",
                 "21: group `G` belongs to goods `good-2` already",
             ]
             .as_slice()
@@ -115,7 +115,7 @@ async fn people_get_bad_rows_on_stderr_and_the_sum_on_stdout() {
         );
         assert_eq!(
             done.err,
-            "line 3: quantity: `x` is no whole number from 0 to 1000000000000000\n"
+            "line 3: quantity: `x` is not a whole number from 0 to 1000000000000000\n"
         );
         let done = world.admin(&format!("{IMPORT} @g.csv --json")).await;
         assert_eq!((done.code, done.err.as_str()), (1, ""));
@@ -236,14 +236,14 @@ async fn a_group_is_for_good() {
         assert_eq!(
             reasons(&report),
             [
-                "2: group: it is `G`, which can't change",
+                "2: group: it is `G`, and cannot change",
                 "3: group `G` belongs to goods `pool` already",
-                "4: group: goods made without one can't become a pool",
+                "4: group: goods created without one cannot become a pool",
             ]
         );
         assert_eq!(
             reasons(&world.import(IMPORT, "goods_id,group\npool,\n").await.1),
-            ["2: group: it is `G`, which can't change"]
+            ["2: group: it is `G`, and cannot change"]
         );
         let (code, _) = world.import(IMPORT, "goods_id,coupon_days\npool,7\n").await;
         assert_eq!(
@@ -361,8 +361,8 @@ async fn the_same_goods_far_down_the_file_are_still_the_same() {
         assert_eq!(
             reasons(&report),
             [
-                "5102: goods `g0` stand on line 2 already",
-                "5103: goods `g5050` stand on line 5052 already"
+                "5102: goods `g0` are on line 2 already",
+                "5103: goods `g5050` are on line 5052 already"
             ]
         );
     })
@@ -411,10 +411,7 @@ async fn an_import_sees_what_the_one_before_it_made() {
         assert_eq!((code, counts(&report)), (1, [3, 1, 0, 0, 2]));
         assert_eq!(
             reasons(&report),
-            [
-                "2: group: it is `G`, which can't change",
-                "3: group `G` belongs to goods `a` already"
-            ]
+            ["2: group: it is `G`, and cannot change", "3: group `G` belongs to goods `a` already"]
         );
     })
     .await;

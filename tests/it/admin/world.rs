@@ -1,13 +1,16 @@
 //! A database for each test, commands as an operator types them, and jobs as a worker decides them.
 
 use clap::Parser;
-use redeemq::admin::{self, Command, output::Output};
+use redeemq::admin::{self, output::Output};
+use redeemq::config::operator::Operate;
+use redeemq::domain::content::Content;
 use redeemq::domain::decide::{Rules, Verdict, decide};
 use redeemq::domain::id::ClientId;
-use redeemq::domain::job::{Content, Job};
+use redeemq::domain::job::Job;
+use redeemq::domain::operation::Operation;
 use redeemq::domain::outcome::Outcome;
 use redeemq::domain::params::Params;
-use redeemq::domain::request::{Operation, Request};
+use redeemq::domain::request::Request;
 use redeemq::secrets::Secrets;
 use redeemq::store::persist::{Entry, persist};
 use redeemq::store::{MIGRATIONS, Role, load::load, migrate, pool};
@@ -48,10 +51,8 @@ impl Done {
 
 #[derive(Parser)]
 pub(crate) struct Cli {
-    #[arg(long, global = true)]
-    json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Operate,
 }
 
 fn server() -> String {
@@ -161,8 +162,9 @@ impl World {
             Err(error) => return Done { code: 2, out: String::new(), err: error.to_string() },
         };
         let (out, err) = (Buffer::default(), Buffer::default());
-        let mut output = Output::to(cli.json, out.clone(), err.clone());
-        let (code, error) = match admin::run(cli.command, &self.pool, secrets, &mut output).await {
+        let (on, command) = cli.command.split();
+        let mut output = Output::to(on.output.json, out.clone(), err.clone());
+        let (code, error) = match admin::run(command, &self.pool, secrets, &mut output).await {
             Ok(code) if code == ExitCode::SUCCESS => (0, String::new()),
             Ok(code) if code == ExitCode::from(1) => (1, String::new()),
             Ok(code) => panic!("an exit code of its own: {code:?}"),

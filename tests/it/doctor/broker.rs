@@ -73,7 +73,8 @@ async fn a_classic_queue_under_our_name_is_fatal() {
     let bench = Bench::open(&site.amqp_url).await;
     bench.queue("redeem.requests", None, &[]).await;
     put_into_queue(&bench).await;
-    by_amqp(&site).assert("fatal", &["queue redeem.requests", "not as wanted", "delete it"]);
+    by_amqp(&site)
+        .assert("fatal", &["queue redeem.requests", "exists with other arguments", "delete it"]);
     let said = doctor(&site);
     said.assert("fatal", &["queue redeem.requests", "x-queue-type is not set and not \"quorum\""]);
     said.assert("fatal", &["queue redeem.requests", "x-overflow is not set", "start a worker"]);
@@ -178,7 +179,8 @@ async fn servers_that_are_away_are_told_as_such_and_so_is_what_was_left_out() {
     assert_eq!(said.report["ok"], false);
     assert!(said.left_out("rest of the broker") && said.left_out("rest of the database"));
     assert!(
-        said.text.contains("is AMQP_URL right?") && said.text.contains("is DATABASE_URL right?")
+        said.text.contains("that AMQP_URL is right")
+            && said.text.contains("that DATABASE_URL is right")
     );
     assert!(!said.text.contains("the-password"), "{}", said.text);
     let said = by_amqp(&site);

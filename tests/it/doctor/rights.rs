@@ -129,7 +129,7 @@ async fn each_right_that_a_process_needs_in_the_database_is_asked_for() {
 
     revoke("select on _sqlx_migrations", Role::Worker).await;
     let said = ask(&site, &environment, &["--for", "worker"]);
-    said.assert("warning", &["may not read which migrations there are", "deploy/roles.sql"]);
+    said.assert("warning", &["may not read the table of migrations", "deploy/roles.sql"]);
     site.close().await;
 }
 

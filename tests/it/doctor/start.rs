@@ -35,7 +35,7 @@ async fn a_process_that_serves_as_both_ends_as_a_whole() {
     let process = site.launch_doomed(Role::Serve, &[]);
     let (status, log) = process.ended().await;
     assert_eq!(status.code(), Some(2), "{log}");
-    assert!(log.contains("no worker starts like this") && log.contains("synchronous_commit"));
+    assert!(log.contains("the worker refused to start") && log.contains("synchronous_commit"));
     // An ingress accepts jobs meanwhile: they wait for a database that keeps what it is told.
     let _ingress = site.start(Role::Ingress, &[]).await;
     site.close().await;

@@ -59,7 +59,7 @@ async fn the_ingress_sees_neither_codes_nor_hashes_nor_answers_but_one_by_its_ke
             "select api_key from client",
             "select amount from balance",
             "select reason from dead_job",
-            "select deliveries from untried",
+            "select attempts from attempt",
             "update client set api_secret_hash = ''",
             "update client set disabled_at = null",
             "insert into client (client_id, name, api_key, api_secret_hash) values ('x', 'x', 'x', 'x')",
@@ -79,7 +79,7 @@ async fn the_ingress_sees_neither_codes_nor_hashes_nor_answers_but_one_by_its_ke
     assert_eq!(known.map(|known| known.client), Some(acme.clone()));
     assert!(clients::credentials(&db, "%").await.expect("an answer").is_none());
     let standing = ledger::find(&db, &acme, Uuid::now_v7()).await.expect("an answer");
-    assert_eq!(standing, ledger::Standing::Unseen);
+    assert_eq!(standing, ledger::JobStatus::Unseen);
     db.close().await;
     site.close().await;
 }
@@ -98,7 +98,7 @@ async fn a_function_of_the_owner_reads_his_tables_and_none_that_its_caller_puts_
     let key = Uuid::parse_str("00000000-0000-7000-8000-000000000000").expect("a UUID");
     let acme = ClientId::parse("acme").expect("a client id");
     let standing = ledger::find(&db, &acme, key).await.expect("an answer");
-    assert_eq!(standing, ledger::Standing::Unseen);
+    assert_eq!(standing, ledger::JobStatus::Unseen);
     db.close().await;
     site.close().await;
 }
@@ -158,7 +158,7 @@ async fn the_operator_makes_clients_and_goods_but_no_decisions() {
             "delete from player_import",
             "update player_import set amount = 0",
             "insert into dead_job (client_id) values ('acme')",
-            "delete from untried",
+            "delete from attempt",
         ],
     )
     .await;

@@ -76,7 +76,7 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     )
     .await?;
     let (sender, receiver) = mpsc::channel(1);
-    let publishing = tokio::spawn(post.publish(receiver));
+    let publishing = tokio::spawn(post.publish(receiver, Arc::default()));
     consumer.consume(prefetch).await?;
     loop {
         let Ok(room) = sender.reserve().await else { return Ok(publishing.await??) };
@@ -104,7 +104,7 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
 }
 
 fn parcel(received: &Received, job: &Job, result: &str) -> PendingResult {
-    let letter = outbound::result(received, job, result, false);
+    let messages = outbound::result(received, job, result, false);
     let sending = Sending::default();
-    PendingResult { tag: received.tag, letter, decided_at: None, is_dead: false, sending }
+    PendingResult { tag: received.tag, messages, decided_at: None, is_dead: false, sending }
 }

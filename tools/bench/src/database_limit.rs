@@ -37,10 +37,16 @@ impl Database {
             age_max: None,
             look_every: None,
         };
-        let (source, bound, silent) = (Source::Common, MaxMessageSize::default(), Arc::default());
-        let hand = InFlightAges::default().hand();
-        let traces = Traces::default();
-        let context = Context { source, settings, store, publishers, bound, silent, hand, traces };
+        let context = Context {
+            source: Source::Common,
+            settings,
+            store,
+            publishers,
+            max_message_size: MaxMessageSize::default(),
+            route_circuits: Arc::default(),
+            in_flight_age: InFlightAges::default().add(),
+            traces: Traces::default(),
+        };
         Ok(Self(Arc::new(context)))
     }
 

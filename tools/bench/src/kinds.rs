@@ -35,7 +35,7 @@ impl Side {
         let left = u64::from(lab.bench.world.codes) - self.codes.drawn();
         ensure!(
             left > 0,
-            "the pool is empty: this machine needs more codes (examples/bench/plan.rs)"
+            "the pool is empty: this machine needs more codes (tools/bench/src/plan.rs)"
         );
         let rate = lab.worker_rate(&self.codes, bound, left).await?;
         lab.book.add("end to end, codes of one pool", UNIT, rate);

@@ -3,7 +3,7 @@
 //! Absolute numbers tell more of the machine than of the program, so everything is measured against
 //! something that does less, in the same run, in turns: the broker without decisions, the database
 //! without a broker, one transaction a job. What counts are the ratios, as medians with their spread.
-//! docs/measuring.md says what each line means.
+//! docs/benchmarks.md says what each line means.
 //!
 //! `plan` sizes a run and `campaign` is its order. `bench` and `world` are the databases, the vhost and
 //! what lies in them; `process` runs the real binary; `jobs`, `generator` and `reader` are the load. One

@@ -37,7 +37,21 @@ pub async fn ask(
         request = request.header(*name, *value);
     }
     let body = body.map(Value::to_string).unwrap_or_default();
-    let request = request.uri(url.as_str()).body(Full::new(Bytes::from(body)))?;
+    finish(client, request.uri(url.as_str()).body(Full::new(Bytes::from(body)))?).await
+}
+
+/// A POST with a form.
+pub async fn post_form(
+    client: &Client,
+    url: &str,
+    fields: &[(&str, &str)],
+) -> anyhow::Result<Answer> {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    finish(client, request.body(Full::new(Bytes::from(form)))?).await
+}
+
+async fn finish(client: &Client, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
     let answer = client.ask(request, ANSWER_MAX).await?;
     Ok((answer.status().as_u16(), String::from_utf8(answer.into_body().into())?))
 }

@@ -9,6 +9,7 @@
 mod acts;
 mod flood;
 mod http;
+mod original;
 mod page;
 mod run;
 mod servers;
@@ -42,6 +43,7 @@ async fn play() -> anyhow::Result<bool> {
     acts::operations(&caller, &stage, &mut page).await?;
     acts::refusals(&caller, &stage, &mut page).await?;
     acts::replay(&caller, &mut page).await?;
+    original::client(&stage, &services, &mut page).await?;
     flood::flood(&caller, &stage, &mut page).await?;
     stage.audit(&mut page)?;
     Ok(page.verdict())

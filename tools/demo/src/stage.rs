@@ -108,6 +108,15 @@ impl Stage {
         Ok(())
     }
 
+    /// Key and secret of another client, which is answered synchronously; it has the same players.
+    pub fn synchronous_client(&self) -> anyhow::Result<(String, String)> {
+        let name = "loyalty-site";
+        let client = self.json(&["client", "create", name, "--answers", "sync"])?;
+        let players = catalogue("players.csv");
+        self.json(&["players", "import", "--client", name, "--import-id", "demo", &players])?;
+        Ok((text(&client, "api_key")?, text(&client, "api_secret")?))
+    }
+
     /// Starts an ingress and a worker on free ports.
     pub async fn start_services(&self) -> anyhow::Result<Services> {
         let http = free_address()?;

@@ -1,10 +1,10 @@
 //! Random batches: the rules and the naive model must agree, and no split may matter.
 
-use super::answer::{Answered, answer, answer_on};
-use super::ask::Ask;
-use super::books::{
+use super::accounts::{
     assert_bounds, assert_written_for_their_jobs, difference, settled, without_keys,
 };
+use super::answer::{Answered, answer, answer_on};
+use super::ask::Ask;
 use super::model;
 use super::shop::World;
 use super::worlds::{Case, cases};

@@ -1,9 +1,11 @@
 //! How the tests ask: one job in plain words, made into a real one through its own parser.
 
 use super::shop::{Name, at, client};
-use crate::domain::job::{Content, Job};
+use crate::domain::content::Content;
+use crate::domain::job::Job;
+use crate::domain::operation::Operation;
 use crate::domain::params::Params;
-use crate::domain::request::{Operation, Request};
+use crate::domain::request::Request;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,7 +3,7 @@
 use super::answer::{answer, assert_answer, assert_answers};
 use super::ask::{Ask, goods, redeem};
 use super::shop::{Row, World, asset, client, own, player, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::Changes;
 
 fn sponsor(client: &'static str, player: &'static str, amount: i64) -> Ask {
@@ -139,7 +139,7 @@ fn a_refusal_names_the_cap_and_what_was_left_of_it_within_the_batch() {
 fn what_is_written_is_one_sum_a_row() {
     let limits = Row { per_player: Some(9), per_client: Some(9), ..sponsored("cap") };
     let price = vec![("point", 2)];
-    let mut world = World::with([Row { price, ..limits }, own("mug")]).purse(&[("point", 20)]);
+    let mut world = World::with([Row { price, ..limits }, own("mug")]).balance(&[("point", 20)]);
     world.balances.push(("acme", "bob", "point", 2));
     let asks = [
         sponsor("acme", "ann", 3),

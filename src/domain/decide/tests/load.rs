@@ -19,8 +19,8 @@ impl World {
             ..State::default()
         };
         for (client, name, asset, units) in &self.balances {
-            let purse = state.players.get_mut(&player(client, name)).expect("a player");
-            purse.insert(asset.parse().expect("an asset"), *units);
+            let balance = state.players.get_mut(&player(client, name)).expect("a player");
+            balance.insert(asset.parse().expect("an asset"), *units);
         }
         for (place, terms) in self.goods.iter().enumerate() {
             let loaded = self.load_goods(place, terms);

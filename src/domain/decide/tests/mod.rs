@@ -5,10 +5,11 @@
 //! was needed. [`answer`] makes that text of the real verdicts, [`model`] makes it on its own from
 //! the same world, and [`answer::assert_answers`] holds both against the table.
 
+mod accounts;
 mod agreement;
 mod answer;
 mod ask;
-mod books;
+mod duplicates;
 mod limits;
 mod load;
 mod model;
@@ -17,6 +18,5 @@ mod pins;
 mod pools;
 mod prices;
 mod shop;
-mod twins;
 mod verify;
 mod worlds;

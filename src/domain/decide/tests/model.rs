@@ -3,7 +3,7 @@
 
 use super::ask::Ask;
 use super::shop::{DAY, Name, Row, World, WrongPin};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 
 pub(super) fn decide(world: &mut World, asks: &[Ask]) -> Vec<String> {
     asks.iter().map(|ask| decide_one(world, ask)).collect()

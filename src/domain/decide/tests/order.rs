@@ -3,7 +3,7 @@
 use super::answer::{answer, assert_answer};
 use super::ask::{Ask, goods, group, redeem, verify};
 use super::shop::{Code, DAY, Row, World, WrongPin, own, pool, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::Changes;
 
 /// Puts one thing right.
@@ -45,9 +45,9 @@ fn the_first_check_that_fails_gives_the_answer_to_a_redeem() {
         ("0603", |world, _| world.goods[0].ends = None),
         ("0604 stock 1<2", |world, _| world.goods[0].quantity = Some(2)),
         ("0604 per_client 1<2", |world, _| world.goods[0].per_client = Some(2)),
-        ("0605 point 0<10", |world, _| *world = world.clone().purse(&[("point", 10)])),
-        ("0606 badge:gold 0<2", |world, _| *world = world.clone().purse(&[("badge:gold", 2)])),
-        ("0607 custom:gem 0<4", |world, _| *world = world.clone().purse(&[("custom:gem", 4)])),
+        ("0605 point 0<10", |world, _| *world = world.clone().balance(&[("point", 10)])),
+        ("0606 badge:gold 0<2", |world, _| *world = world.clone().balance(&[("badge:gold", 2)])),
+        ("0607 custom:gem 0<4", |world, _| *world = world.clone().balance(&[("custom:gem", 4)])),
         ("0000 x2", |_, _| ()),
     ];
     assert_order(world, ask, &steps);
@@ -65,7 +65,7 @@ fn the_codes_of_a_pool_are_checked_where_a_stock_would_be() {
         ("0603", |world, _| world.goods[0].ends = None),
         ("0604 codes 1<2", |world, _| *world = world.clone().codes(&[("B", None)])),
         ("0604 per_client 1<2", |world, _| world.goods[0].per_client = Some(2)),
-        ("0605 point 0<10", |world, _| *world = world.clone().purse(&[("point", 10)])),
+        ("0605 point 0<10", |world, _| *world = world.clone().balance(&[("point", 10)])),
         ("0000 x2 A@never B@never", |_, _| ()),
     ];
     assert_order(world, group("coffee", 2), &steps);

@@ -31,7 +31,7 @@ fn five_wrong_pins_lock_a_coupon_and_no_other() {
         .chain(tries("B", 4))
         .chain([verify("coffee", "B", "right")])
         .chain([verify("tea", "A", "right")])
-        // An id each: copies of one job would be twins.
+        // An id each: copies of one job would be duplicates.
         .enumerate()
         .map(|(n, ask)| Ask { key: n as u128, ..ask })
         .collect();

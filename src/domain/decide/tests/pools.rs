@@ -3,7 +3,7 @@
 use super::answer::{answer, answer_on, assert_answer, assert_answers};
 use super::ask::{Ask, goods, group, redeem};
 use super::shop::{Code, DAY, Name, Row, World, at, id, player, pool};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::{CodeGrant, State};
 
 fn coffee() -> Row {
@@ -112,7 +112,7 @@ fn the_limits_and_the_price_of_a_pool_count_codes() {
     let price = vec![("point", 5)];
     let terms = Row { per_player: Some(3), per_client: Some(4), price, ..coffee() };
     let codes = ["A", "B", "C", "D", "E", "F"].map(|code| (code, None));
-    let mut world = World::with([terms]).codes(&codes).purse(&[("point", 10)]);
+    let mut world = World::with([terms]).codes(&codes).balance(&[("point", 10)]);
     world.balances.push(("acme", "bob", "point", 99));
     let asks = [
         group("coffee", 4),

@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Gives ann of acme what she pays with.
-    pub(super) fn purse(mut self, assets: &[(Name, i64)]) -> Self {
+    pub(super) fn balance(mut self, assets: &[(Name, i64)]) -> Self {
         self.balances.extend(assets.iter().map(|&(asset, units)| ("acme", "ann", asset, units)));
         self
     }

@@ -3,7 +3,7 @@
 use super::answer::{answer, assert_answer, assert_answers};
 use super::ask::{Ask, group, redeem, verify};
 use super::shop::{Code, Name, World, at, id, pool};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use crate::domain::state::CouponUse;
 
 /// A pool of acme's with two coupons that ann holds, and two branches.

@@ -2,7 +2,7 @@
 
 use super::ask::Ask;
 use super::shop::{Code, DAY, Name, Row, World, WrongPin, own, pool, sponsored};
-use crate::domain::request::Operation;
+use crate::domain::operation::Operation;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -89,10 +89,10 @@ fn ask() -> impl Strategy<Value = Ask> {
 
 /// Two clients' goods of one name, and a sponsored pool behind a client's own of one name.
 fn world() -> impl Strategy<Value = World> {
-    let books = (goods(), balances(), vec(grant(), 0..4), codes(), vec(wrong_pins(), 0..4));
+    let accounts = (goods(), balances(), vec(grant(), 0..4), codes(), vec(wrong_pins(), 0..4));
     let ages = weighted(0.2, one_of(&[DAY, 899]));
-    (books, ages, one_of(&INSTANTS)).prop_map(|(books, age_max, disabled)| {
-        let (goods, balances, grants, codes, wrong_pins) = books;
+    (accounts, ages, one_of(&INSTANTS)).prop_map(|(accounts, age_max, disabled)| {
+        let (goods, balances, grants, codes, wrong_pins) = accounts;
         World {
             age_max,
             clients: vec![("acme", None), ("bolt", None), ("gone", Some(disabled))],
@@ -153,11 +153,11 @@ fn terms(row: Row) -> impl Strategy<Value = Row> {
 /// Not everyone owns everything.
 fn balances() -> impl Strategy<Value = Vec<(Name, Name, Name, i64)>> {
     let assets = ["point", "badge:gold", "badge:iron", "custom:gem", "custom:ore"];
-    let purses = PLAYERS.map(|(client, player)| {
+    let balances = PLAYERS.map(|(client, player)| {
         let owns = |asset| weighted(0.8, (Just(client), Just(player), Just(asset), 0..25i64));
         Vec::from(assets.map(owns))
     });
-    Vec::from(purses).prop_map(|purses| purses.into_iter().flatten().flatten().collect())
+    Vec::from(balances).prop_map(|balances| balances.into_iter().flatten().flatten().collect())
 }
 
 fn grant() -> impl Strategy<Value = (usize, Name, Name, i64)> {

@@ -1,0 +1,30 @@
+//! What to examine.
+
+use super::role::Role;
+use clap::Args;
+use secrecy::SecretString;
+
+/// What to look at, with whose eyes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DoctorCommand {
+    /// The process whose users the URLs name: rights are judged by what it needs
+    #[arg(long = "for", value_enum, default_value_t = Role::Serve)]
+    pub role: Role,
+}
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose place is taken.
+    pub role: Role,
+    /// Postgres.
+    pub database_url: SecretString,
+    /// RabbitMQ.
+    pub amqp_url: SecretString,
+    /// Its management API, if one may ask there.
+    pub management_url: Option<SecretString>,
+    /// Bytes that may wait in a request queue.
+    pub queue_bytes_max: u64,
+    /// Connections to the database that a process of this role may open.
+    pub connections: u32,
+}

@@ -1,0 +1,89 @@
+//! Where the servers are, and how results are printed.
+
+use crate::setting;
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+
+const HEADING: &str = "Connection";
+
+/// A setting that is needed and missing.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} is not set: set it to {form}, or give {flag}")]
+pub struct Missing {
+    variable: &'static str,
+    flag: &'static str,
+    form: &'static str,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseOption {
+    /// Postgres, as postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL",
+          help_heading = HEADING, value_parser = setting::secret())]
+    database_url: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct BrokerOption {
+    /// RabbitMQ, as amqp://user:password@host:port/vhost (the default vhost is %2f); amqps for TLS
+    #[arg(long, env = "AMQP_URL", global = true, hide_env_values = true, value_name = "URL",
+          help_heading = HEADING, value_parser = setting::secret())]
+    amqp_url: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ManagementOption {
+    /// RabbitMQ's management API, as http://user:password@host:15672: `doctor` and a starting worker
+    /// read policies, bindings and alarms there; off if not given
+    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL",
+          help_heading = HEADING, value_parser = setting::secret())]
+    management_url: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputOption {
+    /// Print results as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+}
+
+impl DatabaseOption {
+    /// # Errors
+    /// When it is not set.
+    pub fn url(&self) -> Result<&SecretString, Missing> {
+        self.database_url.as_ref().ok_or(Missing {
+            variable: "DATABASE_URL",
+            flag: "--database-url",
+            form: "postgres://user:password@host:5432/redeemq",
+        })
+    }
+}
+
+impl BrokerOption {
+    /// # Errors
+    /// When it is not set.
+    pub fn url(&self) -> Result<&SecretString, Missing> {
+        self.amqp_url.as_ref().ok_or(Missing {
+            variable: "AMQP_URL",
+            flag: "--amqp-url",
+            form: "amqp://user:password@host:5672/%2f",
+        })
+    }
+
+    /// For commands that can do without: none as well where it is set to nothing.
+    pub fn if_given(&self) -> Option<SecretString> {
+        given(self.amqp_url.as_ref())
+    }
+}
+
+impl ManagementOption {
+    /// None as well where it is set to nothing.
+    pub fn if_given(&self) -> Option<SecretString> {
+        given(self.management_url.as_ref())
+    }
+}
+
+/// An empty URL switches an optional server off.
+pub(super) fn given(url: Option<&SecretString>) -> Option<SecretString> {
+    url.filter(|url| !url.expose_secret().is_empty()).cloned()
+}
