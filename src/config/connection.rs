@@ -35,7 +35,7 @@ pub struct BrokerOption {
 pub struct ManagementOption {
     /// RabbitMQ's management API, as http://user:password@host:15672: `doctor` and a starting worker
     /// read policies, bindings and alarms there; off if not given
-    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL",
+    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", global = true, hide_env_values = true, value_name = "URL",
           help_heading = HEADING, value_parser = setting::secret())]
     management_url: Option<SecretString>,
 }

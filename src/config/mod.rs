@@ -42,6 +42,8 @@ struct Before {
     database_url: Option<SecretString>,
     #[arg(long, hide = true, value_parser = setting::secret())]
     amqp_url: Option<SecretString>,
+    #[arg(long, hide = true, value_parser = setting::secret())]
+    management_url: Option<SecretString>,
     #[arg(long, hide = true)]
     json: bool,
 }

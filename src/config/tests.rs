@@ -147,6 +147,10 @@ fn connection_and_json_may_stand_before_the_command_or_behind_it() {
         assert_eq!(dead.on.database.url().expect(words).expose_secret(), "a");
         assert_eq!(dead.broker.url().expect(words).expose_secret(), "b");
     }
+    let words = "redeemq --management-url m --database-url a --amqp-url b doctor";
+    let Ok(Cli { command: Command::Doctor(doctor), .. }) = parse(words) else { panic!("{words}") };
+    let management_url = doctor.settings(1).expect(words).management_url.expect(words);
+    assert_eq!(management_url.expose_secret(), "m");
     let Ok(Cli { command: Command::Operate(goods), .. }) =
         parse("redeemq --json --database-url a goods watched")
     else {
