@@ -27,7 +27,6 @@ const VARIABLES: [(&str, &[&str], &str); 28] = [
     ("REDEEMQ_TRUSTED_HOPS", &["serve"], "from 0 to 255"),
     ("REDEEMQ_ANSWERS", &["ingress"], "async or sync"),
     ("REDEEMQ_CORS_ORIGINS", &["ingress"], "as in https://shop.example, or *"),
-    ("REDEEMQ_CORS_ORIGINS", &["ingress"], "https://shop.example"),
     ("REDEEMQ_SYNC_SECONDS", &["serve"], "from 1 to 30"),
     ("REDEEMQ_BATCH_MAX", &["serve"], "from 1 to 5000"),
     ("REDEEMQ_QUEUE_BYTES", &["doctor"], "a whole number"),

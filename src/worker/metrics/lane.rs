@@ -8,7 +8,7 @@ pub(in crate::worker) fn record_idle(context: &Context) {
     record_parked(context, 0, 0);
     record_busy(context, false);
     record_blocked(context, false);
-    record_flag(context, "redeemq_lane_paused", false);
+    set(metrics::gauge!("redeemq_lane_paused", "lane" => context.source.label()), false);
 }
 
 /// Without a session nothing is consumed, and nothing is in hand.
@@ -19,15 +19,15 @@ pub(in crate::worker) fn record_no_session(context: &Context) {
 }
 
 pub(in crate::worker) fn record_consuming(context: &Context, is_consuming: bool) {
-    record_flag(context, "redeemq_lanes_consuming", is_consuming);
+    set(metrics::gauge!("redeemq_lanes_consuming", "lane" => context.source.label()), is_consuming);
 }
 
 pub(in crate::worker) fn record_busy(context: &Context, is_busy: bool) {
-    record_flag(context, "redeemq_lane_busy", is_busy);
+    set(metrics::gauge!("redeemq_lane_busy", "lane" => context.source.label()), is_busy);
 }
 
 pub(in crate::worker) fn record_blocked(context: &Context, is_blocked: bool) {
-    record_flag(context, "redeemq_lane_blocked", is_blocked);
+    set(metrics::gauge!("redeemq_lane_blocked", "lane" => context.source.label()), is_blocked);
 }
 
 pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects: usize) {
@@ -37,6 +37,6 @@ pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects:
     }
 }
 
-fn record_flag(context: &Context, name: &'static str, is_set: bool) {
-    metrics::gauge!(name, "lane" => context.source.label()).set(f64::from(u8::from(is_set)));
+fn set(gauge: metrics::Gauge, flag: bool) {
+    gauge.set(f64::from(u8::from(flag)));
 }

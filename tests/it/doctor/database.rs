@@ -115,8 +115,8 @@ async fn tables_out_of_sight_are_found_and_refused() {
     run(&site, "create schema notes; grant usage on schema notes to public; alter table _sqlx_migrations set schema notes").await;
     run(&site, "create schema away; alter table ledger set schema away").await;
     run(&site, "alter database DB set search_path = public, notes").await;
-    doctor(&site).assert("fatal", &["ledger can't be seen", "search_path"]);
-    assert_refused(&site, &[], &["ledger can't be seen", "search_path"]).await;
+    doctor(&site).assert("fatal", &["ledger cannot be seen", "search_path"]);
+    assert_refused(&site, &[], &["ledger cannot be seen", "search_path"]).await;
     site.close().await;
 }
 
