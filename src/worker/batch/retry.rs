@@ -67,7 +67,7 @@ pub(super) async fn until_committed(
             Next::FindLocks => match executor.held_keys(jobs).await {
                 Ok(held) => {
                     let rows = held.len();
-                    tracing::warn!(%error, jobs = jobs.len(), held_rows = rows, "batch timed out; jobs on locked rows are parked");
+                    tracing::warn!(%error, jobs = jobs.len(), held_rows = rows, "batch timed out; jobs on locked rows were parked");
                     return Err(Unresolved::TimedOut(held));
                 }
                 // No row was to blame, then: the database does not answer at all.

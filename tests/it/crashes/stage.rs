@@ -94,7 +94,7 @@ impl<'a> Stage<'a> {
     pub async fn until_in_the_way(&self, other: &Process) {
         tokio::select! {
             () = self.site.until_waiting(1) => {}
-            _ = other.logged_containing("jobs on locked rows are parked") => {}
+            _ = other.logged_containing("jobs on locked rows were parked") => {}
         }
     }
 
