@@ -1,5 +1,6 @@
 //! Names that came from outside, checked once at the edge.
 
+use crate::domain::visible::{Invisible, visible};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,23 +21,28 @@ pub enum BadId {
     /// A control character, which no log, table or terminal should meet.
     #[error("must not contain control characters")]
     Control,
+    /// A character that nobody sees, which would make two ids of what people take for one.
+    #[error("must not contain invisible characters: {0}")]
+    Invisible(#[from] Invisible),
     /// Outside the alphabet of client ids.
     #[error("must be lower-case letters, digits and hyphens")]
     Alphabet,
 }
 
-/// A player, goods, group, coupon code or branch name: 1 to 128 bytes, no control characters.
+/// A player, goods, group, coupon code or branch name: 1 to 128 bytes, no control and no invisible
+/// characters, no white space around it. Upper and lower case are different.
 /// Cheap to clone, for one batch names the same goods hundreds of times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(Arc<str>);
 
 impl Id {
-    /// Checks the bounds; the text is kept as it came.
+    /// Checks the bounds; the text is kept as it came, without white space around it.
     ///
     /// # Errors
     /// [`BadId`] says which bound was broken.
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        if text.trim().is_empty() {
+        let text = visible(text)?;
+        if text.is_empty() {
             return Err(BadId::Blank);
         }
         if text.len() > ID_MAX_BYTES {
@@ -114,6 +120,8 @@ mod tests {
         assert_eq!(Id::parse(" \t"), Err(BadId::Blank));
         assert_eq!(Id::parse("a\0b"), Err(BadId::Control));
         assert_eq!(Id::parse("a\u{85}b"), Err(BadId::Control));
+        assert!(matches!(Id::parse("a\u{200b}"), Err(BadId::Invisible(_))));
+        assert_eq!(Id::parse("\u{3000}TICKET-7\r\n"), Id::parse("TICKET-7"));
     }
 
     #[test]

@@ -20,3 +20,4 @@ pub mod outcome;
 pub mod params;
 pub mod request;
 pub mod state;
+pub mod visible;

@@ -3,6 +3,7 @@
 use super::code::Code;
 use super::goods::{Asset, Goods};
 use super::id::Id;
+use super::visible::Invisible;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -92,6 +93,8 @@ pub enum Refusal {
     Missing(Vec<&'static str>),
     /// These parameters are not acceptable.
     Unacceptable(Vec<&'static str>),
+    /// The same, and a character that nobody sees in the parameter `name`.
+    Invisible { unacceptable: Vec<&'static str>, name: &'static str, at: Invisible },
     /// The goods id is no id.
     InvalidGoodsId,
     /// Accepted longer ago than the operator judges.
@@ -131,7 +134,10 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Refusal::Missing(_) => Code::MissingParameter,
-            Refusal::Unacceptable(_) => Code::InvalidParameter,
+            Refusal::Invisible { unacceptable, .. } if unacceptable == &["goods_id"] => {
+                Code::InvalidGoodsId
+            }
+            Refusal::Unacceptable(_) | Refusal::Invisible { .. } => Code::InvalidParameter,
             Refusal::InvalidGoodsId => Code::InvalidGoodsId,
             Refusal::TooOld => Code::TooOld,
             Refusal::ClientDisabled => Code::ClientDisabled,
@@ -156,6 +162,9 @@ impl Refusal {
         match self {
             Refusal::Missing(names) | Refusal::Unacceptable(names) => {
                 self.code().message_about(names).into()
+            }
+            Refusal::Invisible { unacceptable, name, at } => {
+                format!("{} : {name}: {at}", self.code().message_about(unacceptable)).into()
             }
             Refusal::NotEnoughCustom(shorts) => {
                 let names: Vec<&str> = shorts.iter().filter_map(Short::custom_name).collect();

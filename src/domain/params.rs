@@ -1,7 +1,8 @@
 //! The parameters of one request as they came, before anyone believes them.
 
 use super::form::{self, NotUtf8};
-use super::id::Id;
+use super::id::{BadId, Id};
+use super::visible::Invisible;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub enum Given<T> {
     Missing,
     /// Present but not acceptable.
     Unacceptable,
+    /// Not acceptable, because of a character that nobody sees.
+    Invisible(Invisible),
     /// As it should be.
     Good(T),
 }
@@ -37,7 +40,18 @@ impl<T> Given<T> {
         match self {
             Given::Missing => Given::Missing,
             Given::Unacceptable => Given::Unacceptable,
+            Given::Invisible(at) => Given::Invisible(at),
             Given::Good(value) => Given::Good(other(value)),
+        }
+    }
+}
+
+impl<T> Given<T> {
+    /// Without what is wrong with it.
+    pub(crate) fn unexplained(self) -> Self {
+        match self {
+            Given::Invisible(_) => Given::Unacceptable,
+            given => given,
         }
     }
 }
@@ -81,16 +95,21 @@ impl Params {
     pub(crate) fn text_if_good(&self, name: &str) -> Option<&str> {
         match self.text(name) {
             Given::Good(text) => Some(text),
-            Given::Missing | Given::Unacceptable => None,
+            Given::Missing | Given::Unacceptable | Given::Invisible(_) => None,
         }
     }
 
     /// A text within the bounds of an [`Id`].
     pub fn id(&self, name: &str) -> Given<Id> {
         match self.text(name) {
-            Given::Good(text) => Id::parse(text).map_or(Given::Unacceptable, Given::Good),
+            Given::Good(text) => match Id::parse(text) {
+                Ok(id) => Given::Good(id),
+                Err(BadId::Invisible(at)) => Given::Invisible(at),
+                Err(_) => Given::Unacceptable,
+            },
             Given::Missing => Given::Missing,
             Given::Unacceptable => Given::Unacceptable,
+            Given::Invisible(at) => Given::Invisible(at),
         }
     }
 

@@ -6,6 +6,7 @@ use super::id::{ClientId, Id};
 use super::operation::Operation;
 use super::outcome::Refusal;
 use super::params::{Given, Params};
+use super::visible::Invisible;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -62,6 +63,8 @@ pub const PIN_HASHES_MAX: usize = 4;
 struct Faults {
     missing: Vec<&'static str>,
     unacceptable: Vec<&'static str>,
+    /// The first that is unacceptable because of a character that nobody sees.
+    invisible: Option<(&'static str, Invisible)>,
 }
 
 impl Faults {
@@ -70,6 +73,10 @@ impl Faults {
             Given::Good(value) => return Some(value),
             Given::Missing => self.missing.push(name),
             Given::Unacceptable => self.unacceptable.push(name),
+            Given::Invisible(at) => {
+                self.unacceptable.push(name);
+                self.invisible.get_or_insert((name, at));
+            }
         }
         None
     }
@@ -77,6 +84,8 @@ impl Faults {
     fn refusal(self) -> Refusal {
         if !self.missing.is_empty() {
             Refusal::Missing(self.missing)
+        } else if let Some((name, at)) = self.invisible {
+            Refusal::Invisible { unacceptable: self.unacceptable, name, at }
         } else if self.unacceptable == ["goods_id"] {
             Refusal::InvalidGoodsId
         } else {
@@ -180,7 +189,9 @@ fn parse_verify(params: &Params, faults: &mut Faults) -> Option<Verify> {
     let group = faults.take("goods_group", params.id("goods_group"));
     let code = faults.take("coupon_code", params.id("coupon_code"));
     let pin = match (params.texts("pin_hashes"), params.text("pin_code")) {
-        (Given::Missing, Given::Good(_) | Given::Unacceptable) => Given::Unacceptable,
+        (Given::Missing, Given::Good(_) | Given::Unacceptable | Given::Invisible(_)) => {
+            Given::Unacceptable
+        }
         (given, _) => given,
     };
     let pin = match pin {
@@ -223,6 +234,15 @@ mod tests {
                 Operation::Goods,
                 r#"{"goods_id":"a\u0000","player_id":"p","amount":1}"#,
                 Refusal::InvalidGoodsId,
+            ),
+            (
+                Operation::Goods,
+                r#"{"goods_id":"g","player_id":" p\u200b","amount":0}"#,
+                Refusal::Invisible {
+                    unacceptable: vec!["player_id", "amount"],
+                    name: "player_id",
+                    at: Invisible { character: '\u{200b}', place: 2 },
+                },
             ),
             (
                 Operation::Verify,

@@ -79,7 +79,8 @@ fn pair(params: &Params) -> Result<(String, SecretString), Rejection> {
     if let (Given::Good(key), Given::Good(secret)) = (&key, &secret) {
         return Ok((key.as_str().to_owned(), (*secret).into()));
     }
-    let given = [("api_key", key.map(drop)), ("api_secret", secret.map(drop))];
+    let given =
+        [("api_key", key.map(drop).unexplained()), ("api_secret", secret.map(drop).unexplained())];
     let about = |wanted: Given<()>, code: Code| {
         let about = given.iter().filter(|(_, given)| *given == wanted);
         let about: Vec<&str> = about.map(|(name, _)| *name).collect();

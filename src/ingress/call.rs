@@ -57,7 +57,7 @@ fn token(parts: &Parts, params: &Params) -> Result<Option<String>, Rejection> {
     let given = |params: &Params| match params.text("token") {
         Given::Good(token) => Ok(Some(token.to_owned())),
         Given::Missing => Ok(None),
-        Given::Unacceptable => Err(Rejection::invalid("token")),
+        Given::Unacceptable | Given::Invisible(_) => Err(Rejection::invalid("token")),
     };
     if let Some(token) = given(params)? {
         return Ok(Some(token));

@@ -71,7 +71,7 @@ fn parse(
 fn hash_pin(params: &mut Params, secrets: &Secrets) {
     let hashes = match params.id("pin_code") {
         Given::Good(pin) => Some(json!(secrets.pin_hashes(pin.as_str()))),
-        Given::Missing | Given::Unacceptable => None,
+        Given::Missing | Given::Unacceptable | Given::Invisible(_) => None,
     };
     if hashes.is_some() {
         params.set("pin_code", None);

@@ -52,7 +52,7 @@ pub fn id() -> Value {
     json!({
         "type": "string", "minLength": 1, "maxLength": ID_MAX_BYTES,
         "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
-        "description": format!("1 to {ID_MAX_BYTES} bytes without control characters, not blank"),
+        "description": format!("1 to {ID_MAX_BYTES} bytes without control and invisible characters, not blank; white space around it is ignored"),
     })
 }
 
