@@ -133,8 +133,8 @@ pub(in crate::ingress) fn page() -> Value {
 
 /// `/livez`.
 pub(in crate::ingress) fn alive() -> Value {
-    let responses = Responses::default().text("text/plain; charset=utf-8", "It responses");
-    plain("alive", "Whether the process responses", responses.refused(&[Code::Internal]))
+    let responses = Responses::default().text("text/plain; charset=utf-8", "It responds");
+    plain("alive", "Whether the process responds", responses.refused(&[Code::Internal]))
 }
 
 /// `/readyz`.
@@ -156,8 +156,11 @@ fn plain(id: &str, summary: &str, responses: Responses) -> Value {
 
 fn body(params: &Value, example: &Value) -> Value {
     let content = json!({"schema": params, "example": example});
+    // Other names are ignored in a form and in JSON. In multipart not every name can be written.
+    let mut multipart = content.clone();
+    multipart["schema"]["additionalProperties"] = false.into();
     json!({"required": true, "content": {
-        "application/x-www-form-urlencoded": content, "multipart/form-data": content,
+        "application/x-www-form-urlencoded": content, "multipart/form-data": multipart,
         "application/json": content,
     }})
 }
