@@ -3,7 +3,7 @@
 
 use crate::http::post_form;
 use crate::page::Page;
-use crate::stage::{Services, Stage};
+use crate::stage::Services;
 use redeemq::client::Client;
 use serde_json::Value;
 
@@ -33,9 +33,12 @@ impl Original {
 }
 
 /// One call without a token, what it does about that, and a refusal: all with status 200.
-pub async fn client(stage: &Stage, services: &Services, page: &mut Page) -> anyhow::Result<()> {
+pub async fn client(
+    (api_key, api_secret): (String, String),
+    services: &Services,
+    page: &mut Page,
+) -> anyhow::Result<()> {
     page.heading("A client of the original API, which waits for the decision");
-    let (api_key, api_secret) = stage.synchronous_client()?;
     let base = format!("{}/", services.http);
     let mut original = Original { http: Client::new()?, base, api_key, token: String::new() };
     let cola = [("goods_id", "cola"), ("player_id", PLAYER)];
