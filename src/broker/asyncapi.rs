@@ -47,7 +47,7 @@ pub fn document() -> Value {
         "operations": {
             "take": operation("receive", "requests", "Decide a job"),
             "tell": operation("send", "results", "Tell a decision, or that a job is dead"),
-            "reply": operation("send", "replies", "The same to whoever asked for a copy"),
+            "reply": operation("send", "replies", "The same to callers who asked for a copy"),
             "dead_letter": operation("send", "dead", "Put aside what can't be decided"),
         },
         "components": {"messages": messages(), "schemas": schemas()},

@@ -1,7 +1,7 @@
 //! Replies over the broker's direct reply-to, apart from everything that must arrive.
 //!
 //! Such an address is the name of one of the broker's own processes, as text. RabbitMQ 3.10 reads it
-//! without a check: over a forged one it fails, and ends the whole connection of whoever wrote there.
+//! without a check: over a forged one it fails, and ends the whole connection of the publisher.
 //! So these have a connection that nothing else depends on.
 
 use crate::broker::connection::Pool;
@@ -23,7 +23,7 @@ impl DirectReplies {
     }
 
     /// One try for each. A forged address may take the others of its window along: they count as
-    /// returned, and whoever waits for one can still fetch the decision.
+    /// returned, and a caller who waits for one can still fetch the decision.
     pub async fn send(&mut self, replies: &[Outgoing]) -> Vec<ConfirmStatus> {
         if replies.is_empty() {
             return Vec::new();

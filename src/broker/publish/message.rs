@@ -34,7 +34,7 @@ pub struct Outgoing {
 pub struct OutboundMessages {
     /// The result or the dead letter.
     pub main: Outgoing,
-    /// Copies for whoever asked for one, and notices: one try each.
+    /// Copies for callers who asked for one, and notices: one try each.
     pub copies: Vec<Outgoing>,
 }
 
@@ -59,7 +59,7 @@ pub type Route = (&'static str, ShortString);
 /// By which a returned message is told apart: message id, exchange, routing key.
 pub(in crate::broker) type Destination = (ShortString, ShortString, ShortString);
 
-/// The largest body that the broker takes, which it does not tell: it ends the channel of whoever
+/// The largest body that the broker takes, which it does not tell: it ends the channel of a publisher that
 /// exceeds it. So the first such end teaches it to all publishers that share this.
 #[derive(Clone)]
 pub struct MaxMessageSize(Arc<AtomicUsize>);

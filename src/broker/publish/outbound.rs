@@ -1,4 +1,4 @@
-//! What a delivery leaves behind: a result or a dead letter, and a copy for whoever asked for one.
+//! What a delivery leaves behind: a result or a dead letter, and a copy for callers who asked for one.
 
 use crate::broker::consume::received::Received;
 use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
@@ -33,7 +33,7 @@ pub fn result(received: &Received, job: &Job, body: &str, is_replayed: bool) -> 
     OutboundMessages { main, copies: reply(received, properties, body).into_iter().collect() }
 }
 
-/// A dead letter: the message as it came, with the reason in its headers; and a notice for whoever
+/// A dead letter: the message as it came, with the reason in its headers; and a notice for anyone who
 /// waits, where it can be read who that is.
 pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> OutboundMessages {
     let reason = truncated(reason);

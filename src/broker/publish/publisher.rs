@@ -74,7 +74,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// For whoever feeds this publisher.
+    /// For the task that feeds this publisher.
     pub fn blocked_status(&self) -> BlockedStatus {
         self.blocked_status.clone()
     }

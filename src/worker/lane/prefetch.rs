@@ -1,4 +1,4 @@
-//! How many deliveries a session is sent ahead. It begins with few, for whatever ends it is charged to
+//! How many deliveries a session prefetches. It begins with few, for whatever ends it is charged to
 //! all that it was sent, tried or not. Redeliveries go alone, which takes its time: sent by the hundred,
 //! the last ones would be charged with each fault and never be tried.
 
@@ -10,7 +10,7 @@ const CAREFUL: u16 = 50;
 /// Most consumers that a session opens on top of one another, each with a prefetch of its own.
 const CONSUMERS_MAX: usize = 10;
 
-/// What a session is sent ahead.
+/// What a session prefetches.
 #[derive(Debug)]
 pub(super) struct Prefetch {
     /// Deliveries to one consumer of a queue.
@@ -37,7 +37,7 @@ impl Prefetch {
         self.careful_until.is_some()
     }
 
-    /// The session has met a redelivery: few are sent ahead until it has proven stable.
+    /// The session has met a redelivery: few are prefetched until it has proven stable.
     pub(super) fn be_careful(&mut self) {
         self.careful_until.get_or_insert_with(|| Instant::now() + STABLE_AFTER);
     }
@@ -61,7 +61,7 @@ impl Prefetch {
         self.careful_until = None;
     }
 
-    /// Whether parked jobs may be all that was sent ahead, and another consumer may be opened.
+    /// Whether parked jobs may be all that was prefetched, and another consumer may be opened.
     pub(super) fn is_filled_by(&self, parked: usize) -> bool {
         let sent_ahead = usize::from(self.count()) * self.consumers;
         self.consumers < CONSUMERS_MAX && parked > sent_ahead / 2
@@ -124,7 +124,7 @@ mod tests {
         assert!(!prefetch.is_filled_by(50));
         assert!(prefetch.is_filled_by(51));
         prefetch.be_careful();
-        assert!(prefetch.is_filled_by(26), "half of what was sent ahead, not of what could be");
+        assert!(prefetch.is_filled_by(26), "half of what was prefetched, not of what could be");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const QUIET: Duration = Duration::from_millis(250);
 
 impl Lane {
-    /// Takes batches until told to stop, then what was sent ahead already.
+    /// Takes batches until told to stop, then what was prefetched already.
     pub(super) async fn take(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
         self.begin(start, stop).await?;
         loop {

@@ -1,4 +1,4 @@
-//! Dead-lettering: what can't be decided goes to the dead queue, and is recorded for whoever asks for its
+//! Dead-lettering: what can't be decided goes to the dead queue, and is recorded for anyone who asks for its
 //! job's status.
 
 use crate::broker::message_spans;

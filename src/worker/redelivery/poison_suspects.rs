@@ -39,7 +39,7 @@ impl PoisonSuspects {
         self.deliveries.iter().filter_map(Delivery::accepted_at).min()
     }
 
-    /// Another job has changed something: whoever fails now is at fault itself.
+    /// Another job has changed something: a job that fails now is at fault itself.
     pub(crate) fn add_proof(&mut self) {
         self.has_proof = true;
     }
