@@ -1,5 +1,5 @@
 //! A long queue in front of a worker whose line breaks again and again. The broker charges each break to
-//! all that it had only sent ahead, and nothing shall die of that untried.
+//! all that it had only prefetched, and nothing shall die of that untried.
 
 use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug, with_mugs};
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn a_delivery_that_ended_before_its_job_was_tried_is_not_held_against_it()
     let decided = async || worker.metric("redeemq_decided_total", "").await;
     let lost = async || worker.metric("redeemq_sessions_lost_total", "").await;
     for of_this in [25.0, 50.0] {
-        // Twenty were fetched singly; those behind them have been sent ahead.
+        // Twenty were fetched singly; those behind them have been prefetched.
         eventually("so many are decided", async || decided().await >= of_this).await;
         let sessions = lost().await;
         line.cut();

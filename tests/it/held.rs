@@ -82,7 +82,7 @@ async fn goods_that_somebody_holds_keep_only_their_own_jobs_waiting_and_in_order
 }
 
 #[tokio::test]
-async fn a_purse_that_somebody_holds_does_not_stop_others_who_want_the_same_goods() {
+async fn a_balance_that_somebody_holds_does_not_stop_others_who_want_the_same_goods() {
     let (site, bench, mut results) = with_goods().await;
     site.goods("acme", "goods_id,name,price\nmug,Mug,point=1\n");
     let holder = hold(&site, "balance", "client_id = 'acme' and player_id = 'p1'").await;
@@ -118,7 +118,7 @@ async fn jobs_that_wait_for_held_goods_never_fill_the_worker() {
     let cap = job("cap", 1);
     bench.publish(&cap).await;
 
-    // Six deliveries are sent ahead of a worker with batches of two.
+    // Six deliveries are prefetched by a worker with batches of two.
     let worker = site.start(Role::Worker, &[("REDEEMQ_BATCH_MAX", "2")]).await;
     assert_eq!(results.next().await.message_id, cap.job_id());
     holder.rollback().await.expect("let go");

@@ -56,7 +56,7 @@ async fn two_deliveries_of_one_job_are_answered_with_equal_bytes_and_the_second_
 }
 
 #[tokio::test]
-async fn twins_that_two_workers_decide_at_the_same_time_get_one_answer() {
+async fn duplicates_that_two_workers_decide_at_the_same_time_get_one_answer() {
     let site = Site::with_clients().await;
     let (_one, _two) = tokio::join!(site.start(Role::Worker, &[]), site.start(Role::Worker, &[]));
     let bench = Bench::open(&site.amqp_url).await;
@@ -80,7 +80,7 @@ async fn twins_that_two_workers_decide_at_the_same_time_get_one_answer() {
     site.close().await;
 }
 
-/// The worker that waits for the purse looks into the ledger as it was before the other one wrote.
+/// The worker that waits for the balance looks into the ledger as it was before the other one wrote.
 #[tokio::test]
 async fn a_key_that_two_workers_meet_with_different_goods_is_paid_for_once() {
     let site = Site::with_clients().await;

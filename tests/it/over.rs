@@ -1,4 +1,4 @@
-//! P3: never over. However many workers, twins and deaths: exactly what there is, is granted, and
+//! P3: never over. However many workers, duplicates and deaths: exactly what there is, is granted, and
 //! the database itself would refuse more.
 
 use harness::{Bench, Request, Role, Site, Tally};
@@ -54,7 +54,7 @@ fn greedy() -> Vec<Request> {
 }
 
 /// Every seventh comes twice, the second time a bit later.
-fn with_twins(jobs: &[Request]) -> Vec<Request> {
+fn with_duplicates(jobs: &[Request]) -> Vec<Request> {
     let mut all = Vec::with_capacity(jobs.len() * 8 / 7);
     for chunk in jobs.chunks(70) {
         all.extend_from_slice(chunk);
@@ -64,7 +64,7 @@ fn with_twins(jobs: &[Request]) -> Vec<Request> {
 }
 
 #[tokio::test]
-async fn two_workers_twins_and_a_death_grant_exactly_what_there_is() {
+async fn two_workers_duplicates_and_a_death_grant_exactly_what_there_is() {
     let site = scarce().await;
     let bench = Bench::open(&site.amqp_url).await;
     let (dying, staying) =
@@ -73,7 +73,7 @@ async fn two_workers_twins_and_a_death_grant_exactly_what_there_is() {
     let jobs = greedy();
     let mut tally = Tally::of(&jobs);
 
-    bench.publish_all(&with_twins(&jobs)).await;
+    bench.publish_all(&with_duplicates(&jobs)).await;
     tally.read(&mut results, jobs.len() * 2 / 3).await;
     dying.kill();
     let third = site.start(Role::Worker, &[]).await;
@@ -117,7 +117,7 @@ fn is_expected(answer: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn two_workers_at_one_purse_take_turns() {
+async fn two_workers_at_one_balance_take_turns() {
     let site = Site::with_clients().await;
     site.goods("acme", "goods_id,name,price\nleft,Left,point=600\nright,Right,point=600\n");
     let workers = tokio::join!(site.start(Role::Worker, &[]), site.start(Role::Worker, &[]));

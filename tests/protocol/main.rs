@@ -71,11 +71,11 @@ fn without_the_inbox_a_job_that_comes_again_is_granted_again() {
     assert_breaks(broken, &["P2"], "P2 one effect", &story);
 }
 
-/// A twin is found twice: by reading the ledger under the lock, and by counting rows. Without both,
+/// A duplicate is found twice: by reading the ledger under the lock, and by counting rows. Without both,
 /// `on conflict do nothing` drops the second one's row in silence, while its units are counted and
 /// its own answer is told: a double effect, two answers, and books that don't balance.
 #[test]
-fn reading_under_the_lock_or_counting_rows_is_enough_to_find_a_twin_and_one_is_needed() {
+fn reading_under_the_lock_or_counting_rows_is_enough_to_find_a_duplicate_and_one_is_needed() {
     const EARLY: &[Step] = &[Read, Lock, Persist, Commit, Publish, Ack];
     assert_keeps_all(Protocol { steps: EARLY, ..REDEEMQ });
     assert_keeps_all(Protocol { counts_rows: false, ..REDEEMQ });

@@ -2,7 +2,7 @@
 
 use super::events::Protocol;
 use super::worker::Step;
-use super::world::{JOBS, Job, STOCK, World, are_twins, find, units};
+use super::world::{JOBS, Job, STOCK, World, are_duplicates, find, units};
 use stateright::Property;
 
 type Claims<const N: usize> = [(&'static str, fn(&Protocol, &World) -> bool); N];
@@ -21,7 +21,7 @@ const ALWAYS: Claims<7> = [
     }),
     ("P1 not again and again", |_, world| world.workers.iter().all(|worker| worker.tries <= 2)),
     ("P2 one effect", |_, world| {
-        let effects = |job| world.handed.iter().filter(move |row| are_twins(row.job, job));
+        let effects = |job| world.handed.iter().filter(move |row| are_duplicates(row.job, job));
         jobs().all(|job| effects(job).count() <= 1)
     }),
     ("P2 one answer", |_, world| {
@@ -49,8 +49,8 @@ const SOMETIMES: Claims<5> = [
         one.locks && !two.batch.is_empty() && protocol.steps[two.done] == Step::Lock
     }),
     ("the stock is exhausted", |_, world| world.results.iter().any(|(_, row)| row.units == 0)),
-    ("twins in one batch", |_, world| world.workers.iter().any(|w| w.batch == [0, 1])),
-    ("a twin in another batch", |_, world| {
+    ("duplicates in one batch", |_, world| world.workers.iter().any(|w| w.batch == [0, 1])),
+    ("a duplicate in another batch", |_, world| {
         world.ledger.iter().any(|row| row.job == 0) && world.workers.iter().any(|w| w.batch == [1])
     }),
     ("a decided job comes again", |_, world| {

@@ -40,9 +40,9 @@ pub(crate) fn go(protocol: &Protocol, world: &mut World, w: usize) -> Option<()>
             }
             let is_new = |row: &&Row| !protocol.has_inbox || find(&world.ledger, row.job).is_none();
             me.wrote = me.decided.iter().filter(is_new).copied().collect();
-            let has_twin = me.wrote.len() < me.decided.len();
+            let has_duplicate = me.wrote.len() < me.decided.len();
             let is_over = world.granted + units(&me.decided) > STOCK;
-            if has_twin && protocol.counts_rows || is_over && protocol.has_constraint {
+            if has_duplicate && protocol.counts_rows || is_over && protocol.has_constraint {
                 (me.tries, me.done, me.locks) = ((me.tries + 1).min(3), 0, false);
                 (me.answers, me.decided, me.wrote) = Default::default();
                 return Some(());
@@ -74,16 +74,16 @@ pub(crate) fn go(protocol: &Protocol, world: &mut World, w: usize) -> Option<()>
     Some(())
 }
 
-/// Pure. Each job in its turn gets the answer of its twin, out of the ledger or the batch; else its
+/// Pure. Each job in its turn gets the answer of its duplicate, out of the ledger or the batch; else its
 /// units, if so many are left.
 fn decide(me: &mut Worker, has_inbox: bool) {
     for &job in &me.batch {
-        let twin = find(&me.ledger, job).or(find(&me.decided, job)).filter(|_| has_inbox);
+        let duplicate = find(&me.ledger, job).or(find(&me.decided, job)).filter(|_| has_inbox);
         let (_, wanted) = JOBS[job];
         let is_enough = me.granted + units(&me.decided) + wanted <= STOCK;
         let fresh = Row { job, units: if is_enough { wanted } else { 0 } };
-        me.answers.push(twin.unwrap_or(fresh));
-        if twin.is_none() {
+        me.answers.push(duplicate.unwrap_or(fresh));
+        if duplicate.is_none() {
             me.decided.push(fresh);
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 /// A request that a client publishes, by its place in [`JOBS`]; its messages carry that number.
 pub(crate) type Job = usize;
 
-/// Idempotency key and units of each. Two are twins, and leave too little for the third, as it does
+/// Idempotency key and units of each. Two are duplicates, and leave too little for the third, as it does
 /// for them.
 pub(crate) const JOBS: [(char, u8); 3] = [('a', 1), ('a', 1), ('b', 2)];
 
-/// What there is of the goods. A twin granted twice would fit in: the stock does not forbid it.
+/// What there is of the goods. A duplicate granted twice would fit in: the stock does not forbid it.
 pub(crate) const STOCK: u8 = 2;
 
 /// A row of the ledger, and the answer stored in it. Its bytes tell which message was decided, and
@@ -62,13 +62,13 @@ pub(crate) struct Worker {
     pub(crate) wrote: Vec<Row>,
 }
 
-pub(crate) fn are_twins(one: Job, other: Job) -> bool {
+pub(crate) fn are_duplicates(one: Job, other: Job) -> bool {
     JOBS[one].0 == JOBS[other].0
 }
 
-/// The row of a job or of its twin.
+/// The row of a job or of its duplicate.
 pub(crate) fn find(rows: &[Row], job: Job) -> Option<Row> {
-    rows.iter().copied().find(|row| are_twins(row.job, job))
+    rows.iter().copied().find(|row| are_duplicates(row.job, job))
 }
 
 pub(crate) fn units(rows: &[Row]) -> u8 {

@@ -1,6 +1,6 @@
 //! One cell of the table: a worker fails at one point in one way, and another one is there.
 
-use super::jobs::{self, Jobs, TWINS};
+use super::jobs::{self, DUPLICATES, Jobs};
 use super::stage::Stage;
 use super::{UNDECIDED, WORKERS};
 use harness::{Process, Site};
@@ -114,7 +114,7 @@ impl Cell {
         Some(failing)
     }
 
-    /// Where it failed shows in how many answers came from the ledger: besides the twins, the batch
+    /// Where it failed shows in how many answers came from the ledger: besides the duplicates, the batch
     /// itself if it was decided.
     fn assert_failed_there(&self, replayed: usize) {
         let was_decided = match self.fault {
@@ -124,7 +124,7 @@ impl Cell {
             Fault::CommitUnheard => false,
             _ => true,
         };
-        assert!(replayed >= TWINS);
-        assert_eq!(replayed > TWINS, was_decided, "{replayed} came from the ledger");
+        assert!(replayed >= DUPLICATES);
+        assert_eq!(replayed > DUPLICATES, was_decided, "{replayed} came from the ledger");
     }
 }

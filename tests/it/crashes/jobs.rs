@@ -1,4 +1,4 @@
-//! What two workers are given: something of each kind, with twins, and more than there is.
+//! What two workers are given: something of each kind, with duplicates, and more than there is.
 
 use super::WORKERS;
 use harness::{Request, SECRET, Site, Tally};
@@ -9,8 +9,8 @@ use std::collections::HashSet;
 const PLAYERS: &str = "player_id,asset,amount\n\
     p1,point,100\np2,point,100\np3,point,100\np4,point,100\n\
     p1,badge:gold,5\np2,badge:gold,5\np3,badge:gold,5\np4,badge:gold,5\n";
-/// Pairs of twins among the messages.
-pub const TWINS: usize = 3;
+/// Pairs of duplicates among the messages.
+pub const DUPLICATES: usize = 3;
 
 /// The messages of one round, in the order in which they are published.
 pub struct Jobs {
@@ -19,7 +19,7 @@ pub struct Jobs {
     pub seats: Vec<Request>,
     /// One for each worker, to keep it busy while the others arrive.
     pub gates: Vec<Request>,
-    /// Two workers that take turns get a part of everything, and one of each pair of twins.
+    /// Two workers that take turns get a part of everything, and one of each pair of duplicates.
     pub mixed: Vec<Request>,
 }
 
@@ -65,23 +65,23 @@ impl Jobs {
             verify(2, "wrong"),
             goods("mug", 4),
         ];
-        for player in 1..=TWINS {
-            let twin = goods("mug", player);
-            mixed.extend([twin.clone(), twin]);
+        for player in 1..=DUPLICATES {
+            let duplicate = goods("mug", player);
+            mixed.extend([duplicate.clone(), duplicate]);
         }
         mixed.extend([goods("last", 3), goods("last", 4), seat(1), seat(2)]);
         let gates = vec![goods("gate", 1), goods("gate", 2)];
         Self { round, seats: vec![seat(1), seat(2)], gates, mixed }
     }
 
-    /// All messages, twins among them.
+    /// All messages, duplicates among them.
     pub fn all(&self) -> Vec<Request> {
         [&self.seats[..], &self.gates, &self.mixed].concat()
     }
 
     /// How many jobs they are.
     pub fn count(&self) -> usize {
-        self.all().len() - TWINS
+        self.all().len() - DUPLICATES
     }
 
     /// Fails unless the answers give away what there is, once.

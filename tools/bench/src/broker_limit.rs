@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use tokio::sync::mpsc;
 
-/// As many batches are sent ahead to a worker.
+/// As many batches are prefetched by a worker.
 const BATCHES_AHEAD: usize = 3;
 
 /// How it runs.
@@ -81,8 +81,9 @@ pub async fn echo(echo: &Echo) -> anyhow::Result<()> {
     loop {
         let Ok(room) = sender.reserve().await else { return Ok(publishing.await??) };
         let batch = gather(&mut consumer).await?;
-        let parcels = batch.iter().map(|received| parcel(received, &job, &result)).collect();
-        room.send(parcels);
+        let pending =
+            batch.iter().map(|received| pending_result(received, &job, &result)).collect();
+        room.send(pending);
     }
 }
 
@@ -103,7 +104,7 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
     .await
 }
 
-fn parcel(received: &Received, job: &Job, result: &str) -> PendingResult {
+fn pending_result(received: &Received, job: &Job, result: &str) -> PendingResult {
     let messages = outbound::result(received, job, result, false);
     let sending = Sending::default();
     PendingResult { tag: received.tag, messages, decided_at: None, is_dead: false, sending }

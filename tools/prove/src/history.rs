@@ -66,13 +66,13 @@ pub struct Grant {
 /// What is left of something after the last job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    pub of: Purse,
+    pub of: Allowance,
     pub left: i64,
 }
 
 /// What a probe looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Purse {
+pub enum Allowance {
     /// Points of a player of a client.
     Points(usize, u16),
     /// Units for everybody.

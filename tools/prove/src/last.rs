@@ -3,7 +3,7 @@
 
 use crate::answer;
 use crate::front::Front;
-use crate::history::{Probe, Purse};
+use crate::history::{Allowance, Probe};
 use crate::system::{Part, System};
 use crate::world::{CLIENTS, Goods, PLAYERS, TOO_MANY, Wish};
 use anyhow::Context as _;
@@ -111,10 +111,10 @@ fn read(client: usize, wish: &Wish, answer: &Value) -> Option<Probe> {
     let Wish::Redeem { goods, player, .. } = wish else { return None };
     let bound = &answer["refused_by"][0];
     let of = match bound["cap"].as_str()? {
-        "stock" => Purse::Stock(*goods),
-        "per_client" => Purse::PerClient(*goods, client),
-        "codes" => Purse::Codes(*goods, client),
-        "point" => Purse::Points(client, *player),
+        "stock" => Allowance::Stock(*goods),
+        "per_client" => Allowance::PerClient(*goods, client),
+        "codes" => Allowance::Codes(*goods, client),
+        "point" => Allowance::Points(client, *player),
         _ => return None,
     };
     Some(Probe { of, left: bound["left"].as_i64()? })

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::history::{History, Job, Purse};
+use crate::history::{Allowance, History, Job};
 use crate::world::{CLIENTS, Goods, MUGS_PER_PLAYER, Wish, World};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -178,12 +178,12 @@ fn bounds(account: &mut Account, world: &World, history: &History) {
     let mut taken: BTreeMap<Bound, i64> = BTreeMap::new();
     for (job, goods, player, grant) in history.grants() {
         let client = job.client;
-        *taken.entry(Bound::Left(Purse::Points(client, player))).or_default() +=
+        *taken.entry(Bound::Left(Allowance::Points(client, player))).or_default() +=
             goods.price() * grant.units;
         match goods {
             Goods::Rush => {
-                *taken.entry(Bound::Left(Purse::Stock(goods))).or_default() += grant.units;
-                *taken.entry(Bound::Left(Purse::PerClient(goods, client))).or_default() +=
+                *taken.entry(Bound::Left(Allowance::Stock(goods))).or_default() += grant.units;
+                *taken.entry(Bound::Left(Allowance::PerClient(goods, client))).or_default() +=
                     grant.units;
             }
             Goods::Mug => *taken.entry(Bound::Mugs(client, player)).or_default() += grant.units,
@@ -192,7 +192,7 @@ fn bounds(account: &mut Account, world: &World, history: &History) {
     }
     for (bound, taken) in taken {
         let most = match &bound {
-            Bound::Left(purse) => start(world, purse),
+            Bound::Left(allowance) => start(world, allowance),
             Bound::Mugs(..) => MUGS_PER_PLAYER,
         };
         let excess = usize::try_from(taken - most).unwrap_or(0);
@@ -204,17 +204,17 @@ fn bounds(account: &mut Account, world: &World, history: &History) {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Bound {
-    Left(Purse),
+    Left(Allowance),
     Mugs(usize, u16),
 }
 
 /// What there was before the first job.
-fn start(world: &World, purse: &Purse) -> i64 {
-    match purse {
-        Purse::Points(..) => world.points,
-        Purse::Stock(_) => world.rush,
-        Purse::PerClient(..) => world.rush_per_client,
-        Purse::Codes(..) => world.codes,
+fn start(world: &World, allowance: &Allowance) -> i64 {
+    match allowance {
+        Allowance::Points(..) => world.points,
+        Allowance::Stock(_) => world.rush,
+        Allowance::PerClient(..) => world.rush_per_client,
+        Allowance::Codes(..) => world.codes,
     }
 }
 
@@ -230,10 +230,10 @@ fn probes(account: &mut Account, world: &World, history: &History) {
     let of_all = |goods| (0..CLIENTS.len()).map(|client| of(goods, client)).sum::<i64>();
     for probe in &history.probes {
         let taken = match probe.of {
-            Purse::Points(client, player) => spent.get(&(client, player)).copied().unwrap_or(0),
-            Purse::Stock(goods) => of_all(goods),
-            Purse::PerClient(goods, client) => of(goods, client),
-            Purse::Codes(goods, client) => {
+            Allowance::Points(client, player) => spent.get(&(client, player)).copied().unwrap_or(0),
+            Allowance::Stock(goods) => of_all(goods),
+            Allowance::PerClient(goods, client) => of(goods, client),
+            Allowance::Codes(goods, client) => {
                 if goods.is_sponsored() {
                     of_all(goods)
                 } else {

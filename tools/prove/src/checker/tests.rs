@@ -1,7 +1,7 @@
 //! The checker is a witness only if it finds what it is shown: each of these histories has one fault.
 
 use super::{Account, judge};
-use crate::history::{Grant, Heard, History, Job, Probe, Purse, correlation_of};
+use crate::history::{Allowance, Grant, Heard, History, Job, Probe, correlation_of};
 use crate::world::{Goods, Wish, World};
 
 fn world() -> World {
@@ -44,7 +44,7 @@ impl History {
         self
     }
 
-    fn probed(mut self, of: Purse, left: i64) -> Self {
+    fn probed(mut self, of: Allowance, left: i64) -> Self {
         self.probes.push(Probe { of, left });
         self
     }
@@ -69,10 +69,10 @@ fn clean() -> History {
             Wish::Verify { goods: Goods::Cinema, code: "cinema-acme-0".into() },
             verified(false),
         )
-        .probed(Purse::Points(0, 1), 8)
-        .probed(Purse::Stock(Goods::Rush), 0)
-        .probed(Purse::PerClient(Goods::Rush, 1), 1)
-        .probed(Purse::Codes(Goods::Gift, 0), 3)
+        .probed(Allowance::Points(0, 1), 8)
+        .probed(Allowance::Stock(Goods::Rush), 0)
+        .probed(Allowance::PerClient(Goods::Rush, 1), 1)
+        .probed(Allowance::Codes(Goods::Gift, 0), 3)
 }
 
 fn of(history: &History) -> Account {
@@ -132,7 +132,7 @@ fn a_code_with_two_holders_is_found() {
 
 #[test]
 fn an_effect_that_no_answer_accounts_for_is_found() {
-    for (probe, left) in [(Purse::Points(0, 1), 7), (Purse::Codes(Goods::Cinema, 1), 3)] {
+    for (probe, left) in [(Allowance::Points(0, 1), 7), (Allowance::Codes(Goods::Cinema, 1), 3)] {
         let account = of(&clean().probed(probe, left));
         assert_eq!((account.duplicated, account.over), (1, 0));
     }
@@ -140,7 +140,7 @@ fn an_effect_that_no_answer_accounts_for_is_found() {
 
 #[test]
 fn an_answer_without_its_effect_is_found() {
-    let account = of(&clean().probed(Purse::Points(1, 1), 10));
+    let account = of(&clean().probed(Allowance::Points(1, 1), 10));
     assert_eq!((account.duplicated, account.over), (0, 1));
 }
 
