@@ -23,13 +23,13 @@
 //!
 //! | promise | place |
 //! |---|---|
-//! | nothing lost | [`worker::publish`]: settled only after the confirm; [`ingress::request_publisher`]: 202 only after the confirm |
+//! | nothing lost | [`worker::publish`]: settled only after the confirm; `ingress::request_publisher`: 202 only after the confirm |
 //! | never twice | [`store::persist`]: one ledger row a job, in the transaction of its effect |
 //! | never over | [`domain::decide`], and again as named constraints in `migrations/` |
 //! | answered | [`broker::publish::outbound`]; the stored bytes stay in the ledger |
 //! | the ledger adds up | `redeemq audit` |
 //! | apart | [`domain::goods::Scope`], [`secrets`]; full queues: [`worker::publish`]; unresponsive ones: [`worker::publish::route_circuits`] |
-//! | degrades honestly | [`ingress::request_publisher`] and [`ingress::slot`], [`worker::batch::process`] |
+//! | degrades honestly | `ingress::request_publisher` and `ingress::slot`, [`worker::batch::process`] |
 
 pub mod domain;
 

@@ -5,7 +5,7 @@
 //! beside their redeliveries. A task that meets a fault drops its connection and its channel, and begins
 //! anew.
 //!
-//! From the ground up: [`error`] and [`short_string`]; [`connection`]; [`topology`], the exchanges and
+//! From the ground up: [`error`] and [`mod@short_string`]; [`connection`]; [`topology`], the exchanges and
 //! queues as data, and how they are declared; [`consume`]; [`publish`]; on top of these [`inspect`],
 //! which only looks, the spans of messages, and the AsyncAPI document.
 

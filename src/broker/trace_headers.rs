@@ -30,7 +30,7 @@ pub(in crate::broker) fn write(properties: &mut BasicProperties, span: &SpanCont
 }
 
 /// Adds those of the request to the headers of a message that answers it. Where there is a span of ours,
-/// [`write`] replaces them.
+/// [`write()`] replaces them.
 pub(in crate::broker) fn passed_on(received: &Received, mut headers: FieldTable) -> FieldTable {
     let Some(theirs) = received.properties.headers() else { return headers };
     for (name, bytes_max) in COPIED_MAX {
