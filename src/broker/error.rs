@@ -26,6 +26,9 @@ pub enum BrokerError {
     /// What was asked may have happened all the same.
     #[error("broker: no answer to {0} in time")]
     TimedOut(&'static str),
+    /// As above: the connection ended first.
+    #[error("broker: the connection was lost before the answer to {0}")]
+    ConnectionLost(&'static str),
     /// A fault of ours. What was on its way is delivered again.
     #[error("{0} panicked: the lines above this one in the log say where; please report them")]
     Panicked(&'static str),

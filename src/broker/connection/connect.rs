@@ -1,6 +1,6 @@
 //! Opening connections, one by one or out of a pool, and closing them.
 
-use crate::broker::connection::deadline::{BROKER_TIMEOUT, in_time};
+use crate::broker::connection::deadline::{BROKER_TIMEOUT, closed, in_time};
 use crate::broker::connection::preflight::preflight;
 use crate::broker::connection::uri::{read, with_defaults};
 use crate::broker::error::{BrokerError, Result};
@@ -53,10 +53,10 @@ pub(crate) fn measure(gauges: &Gauges, name: &'static str, pool: Pool) {
     });
 }
 
-/// Closes a connection, within the time limit: the broker may not answer.
+/// Closes a connection, within a second: the broker may not answer.
 pub async fn close(connection: impl Borrow<Connection>) {
     let closing = async { Ok(connection.borrow().close(200, short_string("bye")).await?) };
-    if let Err(error) = in_time("close", closing).await {
+    if let Err(error) = closed(closing).await {
         tracing::debug!(%error, "connection not closed cleanly");
     }
 }

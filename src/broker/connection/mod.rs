@@ -9,6 +9,6 @@ mod uri;
 pub(crate) use connect::measure;
 pub use connect::{close, connect, pool};
 pub use deadline::BROKER_TIMEOUT;
-pub(in crate::broker) use deadline::in_time;
+pub(in crate::broker) use deadline::{answered, in_time};
 pub use deadpool_lapin::Pool;
 pub(crate) use preflight::server_properties;

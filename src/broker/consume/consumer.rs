@@ -1,6 +1,6 @@
 //! Consuming requests.
 
-use crate::broker::connection::{close, connect, in_time};
+use crate::broker::connection::{answered, close, connect};
 use crate::broker::consume::deliveries::Deliveries;
 use crate::broker::consume::received::Received;
 use crate::broker::consume::settler::Settler;
@@ -8,14 +8,12 @@ use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::lanes::{self, Source};
 use crate::broker::topology::{self, passive, passive::QueueState};
-use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Connection, Event};
+use lapin::{Channel, Connection};
 use secrecy::SecretString;
-use std::future::{self, pending, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 /// A consumer of one or two request queues on a connection of its own.
@@ -50,7 +48,7 @@ impl Consumer {
             }
         }
         let opening = async { Ok(connection.create_channel().await?) };
-        let channel = in_time("channel.open", opening).await?;
+        let channel = answered(&connection, "channel.open", opening).await?;
         Ok(Self {
             connection,
             channel,
@@ -73,15 +71,10 @@ impl Consumer {
     /// # Errors
     /// When the broker is away, or what it sent can't be read.
     pub async fn first(&mut self, queue: &str) -> Result<Option<Received>> {
-        // When its connection fails, the client library never answers a get.
-        let failed = failure(&self.connection);
-        let getting = in_time("basic.get", async {
+        let got = answered(&self.connection, "basic.get", async {
             Ok(self.channel.basic_get(short_string(queue), BasicGetOptions::default()).await?)
-        });
-        let got = tokio::select! {
-            got = getting => got?,
-            error = failed => return Err(error.into()),
-        };
+        })
+        .await?;
         Ok(got.map(|got| self.settler.receive(got.delivery)))
     }
 
@@ -90,7 +83,7 @@ impl Consumer {
     /// # Errors
     /// When the broker is away, or a queue is missing.
     pub async fn consume(&mut self, prefetch: u16) -> Result<()> {
-        in_time("basic.consume", async {
+        answered(&self.connection, "basic.consume", async {
             self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             for queue in &self.queues {
                 let options = BasicConsumeOptions::default();
@@ -146,7 +139,7 @@ impl Consumer {
     /// When the broker does not answer.
     pub async fn cancel(&mut self) -> Result<()> {
         self.deliveries.expect_ends(self.tags.len());
-        in_time("basic.cancel", async {
+        answered(&self.connection, "basic.cancel", async {
             for tag in std::mem::take(&mut self.tags) {
                 self.channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
             }
@@ -158,20 +151,5 @@ impl Consumer {
     /// Closes the connection, once the broker has read all acks; what is not settled is delivered again.
     pub async fn close(self) {
         close(self.connection).await;
-    }
-}
-
-/// The first error of a connection from here on.
-async fn failure(connection: &Connection) -> lapin::Error {
-    // (An async closure here makes rustc 1.95 fail at its own cache when it compiles again.)
-    let error = |event| match event {
-        Event::Error(error) => Some(error),
-        _ => None,
-    };
-    let mut errors =
-        pin!(connection.events_listener().filter_map(|event| future::ready(error(event))));
-    match errors.next().await {
-        Some(error) => error,
-        None => pending().await,
     }
 }

@@ -1,7 +1,7 @@
 //! Reading the dead queue without losing anything from it: under an exclusive lock, and what is not
 //! removed goes back in the end.
 
-use crate::broker::connection::in_time;
+use crate::broker::connection::{answered, in_time};
 use crate::broker::consume::dead_letter::DeadLetter;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
@@ -37,7 +37,7 @@ impl DeadQueue {
     /// # Errors
     /// When the broker is away, the queue is missing, or another connection holds the lock.
     pub async fn open(connection: &Connection) -> Result<Self> {
-        in_time("dead queue", async {
+        answered(connection, "dead queue", async {
             let channel = connection.create_channel().await?;
             let exclusive =
                 QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };

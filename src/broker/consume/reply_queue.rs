@@ -1,6 +1,6 @@
 //! A reply queue for one process: exclusive, and deleted with its connection.
 
-use crate::broker::connection::{close, connect, in_time};
+use crate::broker::connection::{answered, close, connect};
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::REPLY_PREFIX;
@@ -25,7 +25,7 @@ impl ReplyQueue {
     pub(crate) async fn open(url: &SecretString) -> Result<Self> {
         let connection = connect(url, "redeemq ingress: replies").await?;
         let name = format!("{REPLY_PREFIX}{}", uuid::Uuid::new_v4());
-        let deliveries = in_time("reply queue", async {
+        let deliveries = answered(&connection, "reply queue", async {
             let channel = connection.create_channel().await?;
             let declare = QueueDeclareOptions {
                 exclusive: true,

@@ -1,6 +1,6 @@
 //! Publishing with confirms, a window at a time.
 
-use crate::broker::connection::{BROKER_TIMEOUT, close, in_time};
+use crate::broker::connection::{BROKER_TIMEOUT, answered, close};
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::publish::channel::{confirming, send, within_unblocked};
 use crate::broker::publish::in_flight::InFlight;
@@ -56,7 +56,7 @@ impl Publisher {
     /// When there is none to be had.
     pub async fn open(pool: &Pool, max_message_size: MaxMessageSize) -> Result<Self> {
         let connection = pool.get().await.map_err(|error| BrokerError::Pool(error.to_string()))?;
-        let channel = in_time("channel.open", confirming(&connection)).await?;
+        let channel = answered(&connection, "channel.open", confirming(&connection)).await?;
         let blocked_status = BlockedStatus::of(&connection);
         Ok(Self { connection, channel, max_message_size, blocked_status })
     }

@@ -1,6 +1,6 @@
 //! One declaration or binding, each on a channel of its own.
 
-use crate::broker::connection::in_time;
+use crate::broker::connection::answered;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::definitions::{Argument, Exchange, Queue};
@@ -56,7 +56,7 @@ pub(super) async fn on_own_channel<D: Future<Output = Result<()>>>(
     what: &'static str,
     declaring: impl FnOnce(Channel) -> D,
 ) -> Result<()> {
-    in_time(what, async {
+    answered(connection, what, async {
         let channel = connection.create_channel().await?;
         declaring(channel.clone()).await?;
         Ok(channel.close(200, short_string("declared")).await?)

@@ -1,7 +1,7 @@
 //! Passive declarations and other calls whose refusal is the answer. A refusal closes its channel, so
 //! each call has its own.
 
-use crate::broker::connection::in_time;
+use crate::broker::connection::answered;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
@@ -87,7 +87,7 @@ pub(in crate::broker) async fn probe<A: Future<Output = lapin::Result<()>>>(
     connection: &Connection,
     call: impl FnOnce(Channel) -> A,
 ) -> Result<ProbeResult> {
-    in_time("a probe", async {
+    answered(connection, "a probe", async {
         let channel = connection.create_channel().await?;
         match call(channel.clone()).await {
             Ok(()) => {

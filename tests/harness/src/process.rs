@@ -301,7 +301,19 @@ impl Drop for Process {
         if let Some(at) = printed.find("panicked at").filter(|_| !self.may_panic) {
             assert!(std::thread::panicking(), "it panicked: {}", &printed[at..]);
         }
+        if std::thread::panicking() {
+            keep_log(self.child.id(), &printed);
+        }
         leaks::search(&self.site, printed);
+    }
+}
+
+/// Keeps the log of a process whose test failed, where its reader looks for it.
+fn keep_log(pid: u32, printed: &str) {
+    let path = std::env::temp_dir().join(format!("redeemq-test-{pid}.log"));
+    match std::fs::write(&path, printed) {
+        Ok(()) => eprintln!("log of process {pid}: {}", path.display()),
+        Err(error) => eprintln!("log of process {pid} not kept: {error}"),
     }
 }
 
