@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 const WRONG: &str = "s3cr3t-and-wrong";
 
 /// Every variable: a command that reads it, and words of what it must be.
-const VARIABLES: [(&str, &[&str], &str); 28] = [
+const VARIABLES: [(&str, &[&str], &str); 29] = [
     ("DATABASE_URL", &["migrate"], "UTF-8"),
     ("AMQP_URL", &["worker"], "UTF-8"),
     ("RABBITMQ_MANAGEMENT_URL", &["worker"], "UTF-8"),
@@ -29,6 +29,7 @@ const VARIABLES: [(&str, &[&str], &str); 28] = [
     ("REDEEMQ_CORS_ORIGINS", &["ingress"], "as in https://shop.example, or *"),
     ("REDEEMQ_SYNC_SECONDS", &["serve"], "from 1 to 30"),
     ("REDEEMQ_BATCH_MAX", &["serve"], "from 1 to 5000"),
+    ("REDEEMQ_STATEMENT_SECONDS", &["worker"], "from 1 to 60"),
     ("REDEEMQ_QUEUE_BYTES", &["doctor"], "a whole number"),
     ("REDEEMQ_LANES", &["worker"], "from 1 to 64"),
     ("REDEEMQ_AGE_MAX_SECONDS", &["worker"], "a whole number"),

@@ -60,7 +60,11 @@ pub(super) async fn run(
         spawn(&mut parts, stop.clone().run_until_cancelled_owned(watching));
     }
     if let Some(options) = ingress {
-        let store = store::pool(server.database.url()?, Role::Ingress, INGRESS_CONNECTIONS)?;
+        let store = store::pool(
+            server.database.url()?,
+            Role::Ingress(server.statement_limit()),
+            INGRESS_CONNECTIONS,
+        )?;
         let settings = server.ingress(options)?;
         let (gauges, traces, stop) = (gauges.clone(), traces.clone(), stop.clone());
         parts.spawn(ingress::run(settings, secrets, store, gauges, traces, stop));
@@ -103,7 +107,11 @@ fn begin_worker(
     // They are opened when needed: lanes that are not given may be found at the broker.
     let lanes = u32::from(options.lanes.unwrap_or(LANES_MAX));
     let connections_max = WORKER_CONNECTIONS + lanes * LANE_CONNECTIONS;
-    let store = store::pool(server.database.url()?, Role::Worker, connections_max)?;
+    let store = store::pool(
+        server.database.url()?,
+        Role::Worker(server.statement_limit()),
+        connections_max,
+    )?;
     let settings = server.worker(options)?;
     let expected = connections(process, options.lanes, audit_every.is_some());
     let preflight = server.preflight(options, process, expected)?;

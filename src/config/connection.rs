@@ -1,8 +1,10 @@
 //! Where the servers are, and how results are printed.
 
 use crate::setting;
+use crate::store::StatementLimit;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
+use std::time::Duration;
 
 const HEADING: &str = "Connection";
 
@@ -21,6 +23,15 @@ pub struct DatabaseOption {
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL",
           help_heading = HEADING, value_parser = setting::secret())]
     database_url: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct StatementOption {
+    /// Seconds that the database may take for one statement; a lock is waited for 0.4 times as long, and a
+    /// connection that gives no answer twice as long
+    #[arg(long, env = "REDEEMQ_STATEMENT_SECONDS", value_name = "SECONDS", default_value_t = 5,
+          help_heading = "Database", value_parser = setting::whole(1..=60_u8))]
+    statement_seconds: u8,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -56,6 +67,12 @@ impl DatabaseOption {
             flag: "--database-url",
             form: "postgres://user:password@host:5432/redeemq",
         })
+    }
+}
+
+impl StatementOption {
+    pub fn limit(self) -> StatementLimit {
+        StatementLimit::of(Duration::from_secs(self.statement_seconds.into()))
     }
 }
 

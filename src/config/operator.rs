@@ -9,6 +9,7 @@ use crate::admin::{self, dead, doctor};
 use crate::broker::topology::QUEUE_BYTES_MAX;
 use crate::broker::topology::lanes::LANES_MAX;
 use crate::setting;
+use crate::store::StatementLimit;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -111,6 +112,7 @@ impl Doctor {
             amqp_url: self.broker.url()?.clone(),
             management_url: self.management.if_given(),
             queue_bytes_max: self.queue_bytes,
+            statement_limit: StatementLimit::default(),
             connections,
         })
     }

@@ -1,12 +1,13 @@
 //! The three servers: what they share, and what each adds.
 
-use super::connection::{BrokerOption, DatabaseOption, Missing};
+use super::connection::{BrokerOption, DatabaseOption, Missing, StatementOption};
 use super::ingress::IngressOptions;
 use super::observability::{MetricsOptions, TraceOptions};
 use super::worker::WorkerOptions;
 use crate::admin::doctor::{self, Role};
 use crate::broker::topology::QUEUE_BYTES_MAX;
 use crate::secrets::option::SecretOption;
+use crate::store::StatementLimit;
 use crate::{ingress, setting, worker};
 use clap::Args;
 
@@ -20,6 +21,8 @@ pub struct Server {
     /// A worker needs it too, so that a missing one is found at the start and not at a rotation.
     #[command(flatten)]
     pub secret: SecretOption,
+    #[command(flatten)]
+    statement: StatementOption,
     /// Bytes that may wait in a request queue before publishers are refused; fixed when first declared
     #[arg(long, env = "REDEEMQ_QUEUE_BYTES", value_name = "BYTES", default_value_t = QUEUE_BYTES_MAX,
           help_heading = "Queues", value_parser = setting::whole(0..=u64::MAX))]
@@ -60,6 +63,11 @@ pub struct Worker {
 }
 
 impl Server {
+    /// How long the database may take.
+    pub fn statement_limit(&self) -> StatementLimit {
+        self.statement.limit()
+    }
+
     /// # Errors
     /// When the broker is not set.
     pub fn ingress(&self, options: &IngressOptions) -> Result<ingress::Settings, Missing> {
@@ -72,6 +80,7 @@ impl Server {
             limits: options.limits(),
             cors_origins: options.answers.cors_origins.clone(),
             answers: options.answers.answers,
+            statement_limit: self.statement_limit(),
             sync_wait: options.answers.sync_wait(),
         })
     }
@@ -86,6 +95,7 @@ impl Server {
             lanes: options.lanes,
             look_every: self.metrics.look_every(),
             age_max: options.age_max(),
+            statement_limit: self.statement_limit(),
         })
     }
 
@@ -105,6 +115,7 @@ impl Server {
             amqp_url: self.broker.url()?.clone(),
             management_url: options.management.if_given(),
             queue_bytes_max: self.queue_bytes,
+            statement_limit: self.statement_limit(),
             connections,
         })
     }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 const SERVER: &str = "amqp-url database-url log-json look-every-seconds metrics-addr otlp-endpoint \
-                      otlp-headers queue-bytes secret service-name traces-ratio";
+                      otlp-headers queue-bytes secret service-name statement-seconds \
+                      traces-ratio";
 const INGRESS: &str = "answers auth-failures connections-max cors-origins http-addr idle-seconds \
                        rate-address rate-client \
                        sync-seconds trusted-hops";

@@ -54,6 +54,7 @@ async fn grant(
     let (api_key, api_secret) = pair(&call.params)?;
     // In a task of its own: a caller that hangs up must not drop a transaction half-way.
     let (tokens, key) = (state.tokens.clone(), api_key.clone());
+    let limit = state.statement_limit;
     let granting = tokio::spawn(async move {
         let client = check(&state, from, &api_key, api_secret).await?;
         let now = wire::now();
@@ -64,7 +65,7 @@ async fn grant(
         let token = state.secrets.token(&client, generation, expires_at);
         Ok(success(200, &reply::Token { token, date_expire: wire::rfc3339(expires_at) }))
     });
-    let granted = tokio::time::timeout(store::ANSWER_TIMEOUT, granting).await;
+    let granted = tokio::time::timeout(limit.answer(), granting).await;
     // More may be known of the client than before.
     Answering::tell(&call.parts.extensions, tokens.answers(&call.bearer, Some(&key)));
     match granted {
@@ -103,7 +104,7 @@ async fn check(
     if cached.is_none() {
         state.limits.auth_throttle.count(api_key, from).map_err(Rejection::rate_limited)?;
     }
-    let known = store::in_time(clients::credentials(&state.store, api_key));
+    let known = state.statement_limit.in_time(clients::credentials(&state.store, api_key));
     let known = known.await.map_err(unavailable)?;
     if let Some(known) = &known {
         // A client made since the last poll is answered in its own way from the start. Without the database it is

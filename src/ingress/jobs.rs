@@ -126,7 +126,7 @@ async fn poll(state: &AppState, job: &JobRef, deadline: Instant) -> store::Resul
     let mut pause = POLL_FIRST;
     loop {
         let finding = ledger::find(&state.store, &job.client, job.id.key());
-        let standing = store::in_time(finding).await?;
+        let standing = state.statement_limit.in_time(finding).await?;
         let left = deadline.saturating_duration_since(Instant::now());
         if standing != JobStatus::Unseen || left.is_zero() {
             return Ok(standing);

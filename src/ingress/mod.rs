@@ -36,7 +36,7 @@ use crate::domain::answer_mode::AnswerMode;
 use crate::gauges::Gauges;
 use crate::secrets::Secrets;
 use crate::server::{self, Bounds};
-use crate::store;
+use crate::store::{self, StatementLimit};
 use crate::traces::Traces;
 use anyhow::Context as _;
 use cors::CorsOrigins;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub(crate) limits: limits::Settings,
     /// Origins whose web pages may call, where there are any.
     pub(crate) cors_origins: Option<CorsOrigins>,
+    /// How long the database may take.
+    pub(crate) statement_limit: StatementLimit,
     /// How a request is answered whose client is unknown.
     pub(crate) answers: AnswerMode,
     /// How long a synchronous client waits for a decision.
@@ -108,6 +110,7 @@ pub(crate) async fn run(
         replies: PendingReplies::open(url, &mut tasks, &closing),
         tokens: Tokens::watch(
             store.clone(),
+            settings.statement_limit,
             secrets.clone(),
             settings.answers,
             &mut tasks,
@@ -116,6 +119,7 @@ pub(crate) async fn run(
         limits: Arc::new(Limits::new(&settings.limits)),
         waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
         sync_wait: settings.sync_wait,
+        statement_limit: settings.statement_limit,
         secrets,
         store,
         traces,

@@ -6,6 +6,7 @@ use super::pending_replies::PendingReplies;
 use super::request_publisher::RequestPublisher;
 use super::tokens::Tokens;
 use crate::secrets::Secrets;
+use crate::store::StatementLimit;
 use crate::traces::Traces;
 use axum::http::HeaderMap;
 use sqlx::PgPool;
@@ -19,6 +20,8 @@ pub(super) struct AppState {
     pub(super) secrets: Secrets,
     /// For `/Auth` and the status of jobs; accepting a job needs no database.
     pub(super) store: PgPool,
+    /// How long the database may take.
+    pub(super) statement_limit: StatementLimit,
     pub(super) publisher: RequestPublisher,
     pub(super) replies: PendingReplies,
     pub(super) tokens: Tokens,

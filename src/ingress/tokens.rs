@@ -7,8 +7,8 @@ use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::secrets::{Secrets, Token};
-use crate::store;
 use crate::store::clients::{self, ClientStatus};
+use crate::store::{self, StatementLimit};
 use crate::wire;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
@@ -54,6 +54,7 @@ pub(super) struct Tokens {
     secrets: Secrets,
     /// How a request is answered whose client is unknown.
     default: AnswerMode,
+    statement_limit: StatementLimit,
     snapshot: Arc<RwLock<Option<Snapshot>>>,
 }
 
@@ -61,12 +62,13 @@ impl Tokens {
     /// Begins to poll the snapshot.
     pub(super) fn watch(
         store: PgPool,
+        statement_limit: StatementLimit,
         secrets: Secrets,
         default: AnswerMode,
         tasks: &mut JoinSet<Option<()>>,
         stop: &CancellationToken,
     ) -> Self {
-        let tokens = Self { secrets, default, snapshot: Arc::default() };
+        let tokens = Self { secrets, default, statement_limit, snapshot: Arc::default() };
         let polling = tokens.clone().poll(store);
         tasks.spawn(stop.clone().run_until_cancelled_owned(polling));
         tokens
@@ -133,7 +135,7 @@ impl Tokens {
     }
 
     async fn refresh(&self, store: &PgPool) -> store::Result<()> {
-        let clients = store::in_time(clients::snapshot(store)).await?;
+        let clients = self.statement_limit.in_time(clients::snapshot(store)).await?;
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         *snapshot = Some(clients.into_iter().collect());
         Ok(())
@@ -182,6 +184,7 @@ mod tests {
         Tokens {
             secrets: Secrets::parse(&secret).expect("a secret"),
             default,
+            statement_limit: StatementLimit::default(),
             snapshot: Arc::new(RwLock::new(Some(all.into_iter().collect()))),
         }
     }

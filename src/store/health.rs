@@ -106,7 +106,7 @@ pub async fn settings(db: impl PgExecutor<'_>, names: &[String]) -> Result<Vec<S
 }
 
 /// What the sessions of a role ask for when they begin.
-pub fn asked_for(role: Role) -> &'static [(&'static str, &'static str)] {
+pub fn asked_for(role: Role) -> Vec<(&'static str, String)> {
     role.settings()
 }
 

@@ -18,6 +18,7 @@ pub mod error;
 pub mod health;
 pub mod imports;
 pub mod ledger;
+pub mod limit;
 pub mod load;
 pub mod lock;
 pub mod lock_keys;
@@ -26,6 +27,7 @@ pub mod pools;
 pub mod watched;
 
 pub use error::{Fault, Result, StoreError};
+pub use limit::StatementLimit;
 
 use crate::gauges::{Gauges, pooled};
 use crate::secrets;
@@ -46,46 +48,53 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// when it came back, and a batch that meets its end is done again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Longest wait for the answer to one statement, which the server itself gives 5 s, or for a whole
-/// batch, which takes a tenth of a second: a connection that was lost without a word (a failover, a
-/// forgetful firewall) would be waited on for ever.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Who opens the pool: what their sessions may do, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Short transactions with locks on hot rows.
-    Worker,
+    Worker(StatementLimit),
     /// Single reads, and writes of one row.
-    Ingress,
+    Ingress(StatementLimit),
     /// Commands of an operator, which may take as long as they need.
     Admin,
 }
 
 impl Role {
-    fn settings(self) -> &'static [(&'static str, &'static str)] {
+    fn name(self) -> &'static str {
         match self {
-            // A frozen worker must not hold a hot row for long. The planner settings keep a batch on
-            // its indexes: given 500 keys, the planner would hash a whole table of 100,000 balances.
-            Role::Worker => &[
-                ("statement_timeout", "5s"),
-                // Less than a statement has, or it would never be the lock that is named as the cause.
-                ("lock_timeout", "2s"),
-                ("idle_in_transaction_session_timeout", "5s"),
-                ("plan_cache_mode", "force_generic_plan"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-                ("enable_seqscan", "off"),
-                ("jit", "off"),
-            ],
-            Role::Ingress => &[
-                ("statement_timeout", "5s"),
-                ("lock_timeout", "5s"),
-                ("idle_in_transaction_session_timeout", "5s"),
-            ],
-            Role::Admin => &[("jit", "off")],
+            Role::Worker(_) => "worker",
+            Role::Ingress(_) => "ingress",
+            Role::Admin => "admin",
         }
     }
+
+    fn settings(self) -> Vec<(&'static str, String)> {
+        match self {
+            Role::Worker(limit) => [
+                limits(limit, limit.lock()).as_slice(),
+                // They keep a batch on its indexes: given 500 keys, the planner would hash a whole
+                // table of 100,000 balances.
+                &[("plan_cache_mode", "force_generic_plan".to_owned())],
+                &["enable_hashjoin", "enable_mergejoin", "enable_seqscan", "jit"].map(off),
+            ]
+            .concat(),
+            Role::Ingress(limit) => limits(limit, limit.statement()).into(),
+            Role::Admin => vec![off("jit")],
+        }
+    }
+}
+
+/// A frozen worker must not hold a hot row for long.
+fn limits(limit: StatementLimit, lock: String) -> [(&'static str, String); 3] {
+    [
+        ("statement_timeout", limit.statement()),
+        ("lock_timeout", lock),
+        ("idle_in_transaction_session_timeout", limit.statement()),
+    ]
+}
+
+fn off(name: &'static str) -> (&'static str, String) {
+    (name, "off".to_owned())
 }
 
 /// A pool that connects when first used, so that a process starts while the database is away.
@@ -98,15 +107,14 @@ pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPo
         let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
         StoreError::Url(secrets::unless_quoting(&words, url).to_owned())
     })?;
-    let options = options
-        .application_name(&format!("redeemq {role:?}").to_lowercase())
-        .options(role.settings().iter().copied());
+    let options =
+        options.application_name(&format!("redeemq {}", role.name())).options(role.settings());
     Ok(PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(move |db, session| match role {
-            Role::Worker if session.idle_for < FRESH => Box::pin(ready(Ok(true))),
+            Role::Worker(_) if session.idle_for < FRESH => Box::pin(ready(Ok(true))),
             _ => Box::pin(async { db.ping().await.map(|()| true) }),
         })
         .after_release(|db, _| Box::pin(answers(db)))
@@ -137,13 +145,4 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
         MigrateError::Execute(error) => error.into(),
         error => error.into(),
     })
-}
-
-/// Bounds one statement outside of a transaction; or a transaction on a connection that is closed when
-/// its time is over.
-///
-/// # Errors
-/// [`StoreError::Silent`], or as the statement has it.
-pub async fn in_time<T>(statement: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(ANSWER_TIMEOUT, statement).await.unwrap_or(Err(StoreError::Silent))
 }

@@ -4,6 +4,7 @@ use crate::broker;
 use crate::broker::publish::message::MaxMessageSize;
 use crate::broker::topology::lanes::Source;
 use crate::domain::decide::Rules;
+use crate::store::StatementLimit;
 use crate::traces::Traces;
 use crate::wire;
 use crate::worker::metrics::in_flight_age::InFlightAge;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub queue_bytes_max: u64,
     /// So many lanes from now on; none leaves them as the broker has them.
     pub lanes: Option<u16>,
+    /// How long the database may take.
+    pub statement_limit: StatementLimit,
     /// Jobs accepted longer ago are refused.
     pub age_max: Option<Duration>,
     /// How often the stock of watched goods is looked up, if at all.

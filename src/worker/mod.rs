@@ -59,7 +59,11 @@ pub async fn run(
     store::measure(&gauges, "worker_database", store.clone());
     let mut running = JoinSet::new();
     if let Some(every) = settings.look_every {
-        let watching = stop.clone().run_until_cancelled_owned(stock::watch(store.clone(), every));
+        let watching = stop.clone().run_until_cancelled_owned(stock::watch(
+            store.clone(),
+            settings.statement_limit,
+            every,
+        ));
         running.spawn(async move { watching.await.unwrap_or_default() });
     }
     ::metrics::gauge!("redeemq_routes_silent").set(0.0);

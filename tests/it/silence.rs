@@ -7,6 +7,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 use std::time::Instant;
 
+/// For tests that wait for it several times.
+const SHORT: (&str, &str) = ("REDEEMQ_STATEMENT_SECONDS", "1");
+
 #[tokio::test]
 async fn a_database_that_falls_silent_is_told_as_such_and_jobs_wait() {
     let site = Site::with_clients().await;
@@ -67,7 +70,7 @@ async fn a_connection_to_the_database_that_is_lost_without_a_word_holds_no_calle
 async fn sessions_that_were_lost_without_a_word_are_replaced_at_the_ingress() {
     let site = Site::with_clients().await;
     let line = Proxy::before(&site.database_url).await;
-    let process = site.start(Role::Ingress, &[("DATABASE_URL", &line.url)]).await;
+    let process = site.start(Role::Ingress, &[("DATABASE_URL", &line.url), SHORT]).await;
     let caller = site.caller(&process, "acme").await;
     let path = format!("/Redeem/jobs/{}", uuid::Uuid::nil());
 
@@ -94,7 +97,7 @@ async fn batches_that_are_lost_without_a_word_again_and_again_leave_the_worker_i
     site.goods("acme", MUG);
     let line = Proxy::before(&site.database_url).await;
     let bench = Bench::open(&site.amqp_url).await;
-    let worker = site.start(Role::Worker, &[("DATABASE_URL", &line.url)]).await;
+    let worker = site.start(Role::Worker, &[("DATABASE_URL", &line.url), SHORT]).await;
     let mut results = bench.results("#").await;
 
     // One more than the sessions that it may have.
@@ -109,8 +112,8 @@ async fn batches_that_are_lost_without_a_word_again_and_again_leave_the_worker_i
         line.lose();
         let lost = Instant::now();
         assert_eq!(results.next().await.message_id, request.job_id());
-        // Ten seconds for an answer; a noisy machine may take as long again.
-        assert!(lost.elapsed().as_secs() < 20, "{:?}", lost.elapsed());
+        // Two seconds for an answer; a noisy machine may take much longer.
+        assert!(lost.elapsed().as_secs() < 9, "{:?}", lost.elapsed());
     }
     assert!(worker.metric("redeemq_batch_errors_total", "stalled").await >= 5.0);
     assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);

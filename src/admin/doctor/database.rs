@@ -32,8 +32,8 @@ pub(super) async fn examine_for_start(settings: &Settings) -> Result<Examination
 }
 
 async fn essentials(examined: &mut Examination, settings: &Settings) -> Result<Server> {
-    let pool = store::pool(&settings.database_url, Role::Worker, 1)?;
-    let examining = store::in_time(async {
+    let pool = store::pool(&settings.database_url, Role::Worker(settings.statement_limit), 1)?;
+    let examining = settings.statement_limit.in_time(async {
         let mut db = pool.acquire().await?;
         ask(examined, &mut db, settings).await
     });
@@ -61,7 +61,7 @@ async fn ask(
         examined.fatal(what, "Let DATABASE_URL name the primary (with several hosts: add target_session_attrs=read-write at your proxy)");
     }
     clock::judge(examined, skew);
-    session::examine(examined, &mut *db, &server).await?;
+    session::examine(examined, &mut *db, &server, settings.statement_limit).await?;
     schema::examine(examined, &mut *db, settings, &server).await?;
     growth::examine(examined, db).await?;
     Ok(server)

@@ -1,6 +1,7 @@
 //! What to examine.
 
 use super::role::Role;
+use crate::store::StatementLimit;
 use clap::Args;
 use secrecy::SecretString;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub management_url: Option<SecretString>,
     /// Bytes that may wait in a request queue.
     pub queue_bytes_max: u64,
+    /// How long the database may take.
+    pub statement_limit: StatementLimit,
     /// Connections to the database that a process of this role may open.
     pub connections: u32,
 }

@@ -2,7 +2,7 @@
 
 use super::finding::Examination;
 use crate::store::health::{self, Server, Setting};
-use crate::store::{self, Result};
+use crate::store::{self, Result, StatementLimit};
 use sqlx::PgExecutor;
 use std::collections::HashMap;
 
@@ -40,8 +40,9 @@ pub(super) async fn examine(
     examined: &mut Examination,
     db: impl PgExecutor<'_>,
     server: &Server,
+    limit: StatementLimit,
 ) -> Result<()> {
-    let asked_for = health::asked_for(store::Role::Worker);
+    let asked_for = health::asked_for(store::Role::Worker(limit));
     let names = NEEDED.map(|(name, ..)| name).into_iter();
     let names = names.chain(WISE.map(|(name, ..)| name)).chain(["synchronous_standby_names"]);
     let names = names.chain(asked_for.iter().map(|(name, _)| *name)).map(str::to_owned);
@@ -70,7 +71,7 @@ pub(super) async fn examine(
     }
     let lost = asked_for
         .iter()
-        .filter(|(name, value)| found.get(*name).is_none_or(|setting| setting.value != *value));
+        .filter(|(name, value)| found.get(*name).is_none_or(|setting| setting.value != **value));
     let lost: Vec<&str> = lost.map(|(name, _)| *name).collect();
     if !lost.is_empty() {
         let what = format!(

@@ -25,7 +25,11 @@ pub async fn attempt(
     batch: Option<SpanContext>,
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut db = context.store.acquire().await?;
-    let results = store::in_time(in_transaction(&mut db, &context, &jobs, batch)).await;
+    let results = context
+        .settings
+        .statement_limit
+        .in_time(in_transaction(&mut db, &context, &jobs, batch))
+        .await;
     if results.as_ref().is_err_and(StoreError::spoils_session) {
         db.close_on_drop();
     }

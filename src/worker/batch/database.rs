@@ -1,8 +1,8 @@
 //! The database behind a batch: attempts in tasks of their own, counted and traced.
 
 use crate::domain::job::Job;
+use crate::store::Result as StoreResult;
 use crate::store::lock_keys::{self, LockKeys};
-use crate::store::{self, Result as StoreResult};
 use crate::worker::batch::attempt::attempt;
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::executor::{AttemptError, Executor};
@@ -53,7 +53,11 @@ impl Executor for Database<'_> {
     }
 
     async fn held_keys(&mut self, jobs: &Arc<[Job]>) -> StoreResult<Vec<LockKeys>> {
-        store::in_time(lock_keys::held(&self.context.store, jobs)).await
+        self.context
+            .settings
+            .statement_limit
+            .in_time(lock_keys::held(&self.context.store, jobs))
+            .await
     }
 
     fn set_paused(&mut self, is_paused: bool) {

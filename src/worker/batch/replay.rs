@@ -1,8 +1,8 @@
 //! The result that the ledger holds for a job.
 
 use crate::domain::job::Job;
+use crate::store::StoreError;
 use crate::store::ledger::{self, JobStatus};
-use crate::store::{self, StoreError};
 use crate::wire::answer;
 use crate::worker::batch::job_result::JobResult;
 use crate::worker::batch::metrics::count_duplicates;
@@ -14,7 +14,7 @@ use crate::worker::context::Context;
 /// As the database has it.
 pub(crate) async fn find(context: &Context, job: &Job) -> Result<Option<JobResult>, StoreError> {
     let finding = ledger::find(&context.store, &job.client, job.key);
-    Ok(match store::in_time(finding).await? {
+    Ok(match context.settings.statement_limit.in_time(finding).await? {
         JobStatus::Decided(stored) => {
             let body = answer::replay(job, &stored).into();
             count_duplicates("stored", 1);

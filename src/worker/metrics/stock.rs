@@ -1,7 +1,7 @@
 //! The stock of watched goods as metrics: queried every few seconds, so that it is right while nothing is
 //! decided, and when codes are imported or expire.
 
-use crate::store;
+use crate::store::StatementLimit;
 use crate::store::watched::{self, Stock};
 use sqlx::PgPool;
 use std::collections::BTreeSet;
@@ -11,11 +11,11 @@ type Label = (String, String);
 
 /// Sets the metrics again and again. Goods that are not watched any more, or whose stock can't be
 /// queried, are NaN: an old number would look like a new one.
-pub async fn watch(db: PgPool, every: Duration) {
+pub async fn watch(db: PgPool, limit: StatementLimit, every: Duration) {
     let mut labels: BTreeSet<Label> = BTreeSet::new();
     let mut failing = false;
     loop {
-        let stock = store::in_time(watched::stock(&db)).await;
+        let stock = limit.in_time(watched::stock(&db)).await;
         if let Err(error) = &stock
             && !failing
         {

@@ -1,7 +1,6 @@
 //! Tries parked jobs in the database when their time has come.
 
 use crate::domain::job::Job;
-use crate::store;
 use crate::store::lock_keys::{self, LockKeys};
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::outcome::Processed;
@@ -105,7 +104,7 @@ async fn is_still_locked(context: &Context, keys: &LockKeys, deliveries: &[Deliv
         return false;
     }
     let jobs: Vec<Job> = deliveries.iter().filter_map(Delivery::job).cloned().collect();
-    match store::in_time(lock_keys::held(&context.store, &jobs)).await {
+    match context.settings.statement_limit.in_time(lock_keys::held(&context.store, &jobs)).await {
         Ok(held) => held.iter().any(|held| held.overlap(keys)),
         // The try itself will meet the same fault, and knows what to do about it.
         Err(_) => false,

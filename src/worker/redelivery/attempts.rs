@@ -39,7 +39,11 @@ async fn begin(context: &Context, deliveries: &[Delivery]) -> Vec<Attempts> {
     if jobs.is_empty() {
         return Vec::new();
     }
-    let recorded = store::in_time(store::attempts::begin(&context.store, &jobs)).await;
+    let recorded = context
+        .settings
+        .statement_limit
+        .in_time(store::attempts::begin(&context.store, &jobs))
+        .await;
     recorded.unwrap_or_else(|error| {
         tracing::debug!(%error, "could not record attempts; they begin without a record");
         Vec::new()
@@ -65,7 +69,9 @@ async fn end(context: &Context, outcomes: &[(Delivery, Processed)]) {
     if jobs.is_empty() {
         return;
     }
-    if let Err(error) = store::in_time(store::attempts::end(&context.store, &jobs)).await {
+    if let Err(error) =
+        context.settings.statement_limit.in_time(store::attempts::end(&context.store, &jobs)).await
+    {
         tracing::debug!(%error, "could not take ended attempts off the record");
     }
 }

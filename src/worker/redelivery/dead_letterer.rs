@@ -109,7 +109,7 @@ impl DeadLetterer {
         let Known { client, key, job_id, .. } = known;
         if self.can_record {
             let recording = store::dead::insert(&self.context.store, client, *key, job_id, reason);
-            if let Err(error) = store::in_time(recording).await {
+            if let Err(error) = self.context.settings.statement_limit.in_time(recording).await {
                 tracing::warn!(%error, "could not record a dead job; retrying");
                 self.can_record = false;
             }

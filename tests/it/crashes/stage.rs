@@ -5,6 +5,8 @@ use super::jobs::Jobs;
 use harness::{Bench, Process, Proxy, Reader, Role, Site, Tally, eventually};
 use sqlx::AssertSqlSafe;
 
+/// A worker that stands still holds its locks so long.
+const LIMIT: (&str, &str) = ("REDEEMQ_STATEMENT_SECONDS", "2");
 /// The batch at which a worker fails: after its seat and its gate.
 const PASS: usize = 3;
 
@@ -35,10 +37,11 @@ impl<'a> Stage<'a> {
             ("REDEEMQ_CRASH", crash.as_str()),
             ("DATABASE_URL", &self.database.url),
             ("AMQP_URL", &self.broker.url),
+            LIMIT,
         ];
         let mut workers = Vec::new();
         for worker in WORKERS {
-            let environment = if worker == failing { &told[..] } else { &[] };
+            let environment = if worker == failing { &told[..] } else { &[LIMIT] };
             workers.push(self.site.start(Role::Worker, environment).await);
             // From here on the jobs go round among them, in this order.
             self.until_consuming(workers.len()).await;

@@ -3,7 +3,7 @@
 use harness::Site;
 use harness::rights::{self, PASSWORD, as_user};
 use redeemq::domain::id::ClientId;
-use redeemq::store::{Role, clients, ledger, pool};
+use redeemq::store::{Role, StatementLimit, clients, ledger, pool};
 use sqlx::Executor as _;
 use uuid::Uuid;
 
@@ -69,7 +69,7 @@ async fn the_ingress_sees_neither_codes_nor_hashes_nor_answers_but_one_by_its_ke
     .await;
 
     let url = as_user(&site.database_url, "redeemq_test_ingress", PASSWORD);
-    let db = pool(&url.into(), Role::Ingress, 1).expect("a pool");
+    let db = pool(&url.into(), Role::Ingress(StatementLimit::default()), 1).expect("a pool");
     let key: String = sqlx::query_scalar("select api_key from client where client_id = 'acme'")
         .fetch_one(&site.store)
         .await

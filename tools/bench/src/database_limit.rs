@@ -9,7 +9,7 @@ use redeemq::broker;
 use redeemq::broker::publish::message::MaxMessageSize;
 use redeemq::broker::topology::QUEUE_BYTES_MAX;
 use redeemq::broker::topology::lanes::Source;
-use redeemq::store::{self, Role};
+use redeemq::store::{self, Role, StatementLimit};
 use redeemq::traces::Traces;
 use redeemq::worker::batch::attempt::attempt;
 use redeemq::worker::context::{BATCH_MAX, Context, Settings};
@@ -26,7 +26,11 @@ pub struct Database(Arc<Context>);
 impl Database {
     pub fn open(place: &Place) -> anyhow::Result<Self> {
         let amqp_url = place.amqp_url.clone().into();
-        let store = store::pool(&place.database_url.clone().into(), Role::Worker, CONNECTIONS)?;
+        let store = store::pool(
+            &place.database_url.clone().into(),
+            Role::Worker(StatementLimit::default()),
+            CONNECTIONS,
+        )?;
         // Nothing is published: nothing connects.
         let publishers = broker::pool(&amqp_url, "bench", 1)?;
         let settings = Settings {
@@ -36,6 +40,7 @@ impl Database {
             lanes: None,
             age_max: None,
             look_every: None,
+            statement_limit: StatementLimit::default(),
         };
         let context = Context {
             source: Source::Common,
