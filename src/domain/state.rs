@@ -84,7 +84,7 @@ pub struct State {
     /// Known clients, and since when they are disabled.
     pub clients: HashMap<ClientId, Option<OffsetDateTime>>,
     /// Jobs of this batch that were decided before.
-    pub answers: HashMap<(ClientId, Uuid), Arc<Stored>>,
+    pub stored_results: HashMap<(ClientId, Uuid), Arc<Stored>>,
     /// Goods by row number.
     pub goods: HashMap<i64, Arc<Goods>>,
     /// Row numbers by the names that callers use.

@@ -57,7 +57,7 @@ pub fn decide(jobs: &[Job], state: &mut State, rules: &Rules) -> (Vec<Verdict>, 
     let mut decided: HashMap<(&str, Uuid), usize> = HashMap::with_capacity(jobs.len());
     let mut verdicts = Vec::with_capacity(jobs.len());
     for (position, job) in jobs.iter().enumerate() {
-        let earlier = match state.answers.get(&job.ledger_key()) {
+        let earlier = match state.stored_results.get(&job.ledger_key()) {
             Some(stored) => Some((stored.content, Earlier::Stored(Arc::clone(stored)))),
             None => decided
                 .get(&(job.client.as_str(), job.key))

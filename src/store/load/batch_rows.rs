@@ -98,7 +98,7 @@ impl Row {
             }
             (None, Some((((key, bytes), (accepted_at, decided_at)), body))) => {
                 let stored = Stored { content: content(&bytes)?, accepted_at, decided_at, body };
-                state.answers.insert((client, key), Arc::new(stored));
+                state.stored_results.insert((client, key), Arc::new(stored));
             }
             (None, None) => drop(state.clients.insert(client, self.disabled_at)),
         }

@@ -144,7 +144,7 @@ fn verify_goods<'a>(job: &Job, verify: &Verify, state: &'a State) -> Vec<&'a Arc
 }
 
 fn is_new(job: &Job, state: &State) -> bool {
-    !state.answers.contains_key(&job.ledger_key())
+    !state.stored_results.contains_key(&job.ledger_key())
 }
 
 fn redeems(jobs: &[Job]) -> impl Iterator<Item = (&Job, &Redeem)> {

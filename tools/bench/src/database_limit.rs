@@ -67,12 +67,12 @@ impl Database {
         while decided == 0 || took.as_secs_f64() < seconds {
             let batch = jobs.read(BATCH_MAX);
             let begun = Instant::now();
-            let answers = attempt(Arc::clone(&self.0), batch.into(), None).await?;
+            let results = attempt(Arc::clone(&self.0), batch.into(), None).await?;
             took += begun.elapsed();
-            for answer in &answers {
-                ensure!(answer.is_effective, "a job was not granted: {}", answer.body);
+            for result in &results {
+                ensure!(result.is_effective, "a job was not granted: {}", result.body);
             }
-            decided += answers.len() as u64;
+            decided += results.len() as u64;
         }
         Ok((decided, took))
     }
@@ -81,9 +81,9 @@ impl Database {
     pub async fn samples(&self, jobs: &Jobs) -> anyhow::Result<Samples> {
         let request = jobs.message().body.to_vec();
         let job = redeemq::wire::request::decode(&request)?;
-        let answers = attempt(Arc::clone(&self.0), [job].into(), None).await?;
-        let answer = answers.first().context("an answer")?;
-        ensure!(answer.is_effective, "a job was not granted: {}", answer.body);
-        Ok(Samples { request, result: answer.body.as_bytes().to_vec() })
+        let results = attempt(Arc::clone(&self.0), [job].into(), None).await?;
+        let result = results.first().context("a result")?;
+        ensure!(result.is_effective, "a job was not granted: {}", result.body);
+        Ok(Samples { request, result: result.body.as_bytes().to_vec() })
     }
 }

@@ -38,7 +38,7 @@ pub async fn steady(rig: &Rig, jobs: &Arc<Jobs>, load: Steady) -> anyhow::Result
     rate(from, to)
 }
 
-/// The next answers to come, or the last that came.
+/// The next results to come, or the last that came.
 async fn next_mark(run: &crate::rig::Run) -> anyhow::Result<Mark> {
     let answered = run.answered();
     run.until((answered + 1).min(run.sent())).await

@@ -1,4 +1,4 @@
-//! Load and its answers: what was sent and what came back, in one run at a time.
+//! Load and its results: what was sent and what came back, in one run at a time.
 
 use crate::generator;
 use crate::jobs::Jobs;
@@ -25,7 +25,7 @@ pub struct Mark {
 
 /// One run of load.
 pub struct Run {
-    /// Whether each answer's instant is kept.
+    /// Whether each result's instant is kept.
     pub is_timed: bool,
     /// Most jobs under way.
     pub under_way: usize,
@@ -62,7 +62,7 @@ impl Run {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Some answers came.
+    /// Some results came.
     pub fn receive(&self, count: u64, numbers: Vec<u64>, at: Instant) {
         {
             let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,12 +79,12 @@ impl Run {
         self.arrived.notify_one();
     }
 
-    /// An answer that is none: a bench that measures refusals is worthless.
+    /// A result that is none: a bench that measures refusals is worthless.
     pub fn fail(&self, body: &str) {
         let _ = self.fault.set(body.chars().take(500).collect());
     }
 
-    /// What the first answers left, and the last.
+    /// What the first results left, and the last.
     pub fn marks(&self) -> Option<(Mark, Mark)> {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,21 +98,21 @@ impl Run {
         std::mem::take(&mut self.arrivals.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits for so many answers; the mark when they were there.
-    pub async fn until(&self, answers: u64) -> anyhow::Result<Mark> {
+    /// Waits for so many results; the mark when they were there.
+    pub async fn until(&self, results: u64) -> anyhow::Result<Mark> {
         loop {
             if let Some(fault) = self.fault.get() {
                 bail!("a job was not granted: {fault}");
             }
             let last = self.marks().map(|(_, last)| last);
-            if let Some(last) = last.filter(|last| last.answered >= answers) {
+            if let Some(last) = last.filter(|last| last.answered >= results) {
                 return Ok(last);
             }
             let waiting = tokio::time::timeout(PATIENCE, self.arrived.notified()).await;
             let answered = last.map_or(0, |last| last.answered);
             ensure!(
                 waiting.is_ok(),
-                "{answered} of {answers} jobs were answered, and no more come"
+                "{answered} of {results} jobs were answered, and no more come"
             );
         }
     }

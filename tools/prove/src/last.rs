@@ -2,8 +2,8 @@
 //! what the second witness, `redeemq audit`, makes of the books.
 
 use crate::answer;
-use crate::front::Front;
 use crate::history::{Allowance, Probe};
+use crate::shared_client::SharedClient;
 use crate::system::{Part, System};
 use crate::world::{CLIENTS, Goods, PLAYERS, TOO_MANY, Wish};
 use anyhow::Context as _;
@@ -32,15 +32,19 @@ pub struct Last {
     pub panics: Vec<String>,
 }
 
-pub async fn ask(front: &Front, system: &System, servers: &Servers) -> anyhow::Result<Last> {
+pub async fn ask(
+    shared: &SharedClient,
+    system: &System,
+    servers: &Servers,
+) -> anyhow::Result<Last> {
     let ended = system.parts.iter().filter_map(|part| {
         part.ended().map(|status| format!("{} ended by itself: {status}", part.name))
     });
     let ended = ended.collect();
     let panics =
         system.parts.iter().map(Part::panics).collect::<anyhow::Result<Vec<_>>>()?.concat();
-    statuses(front).await?;
-    probes(front).await?;
+    statuses(shared).await?;
+    probes(shared).await?;
     let connection =
         Connection::connect(&servers.amqp_url, ConnectionProperties::default()).await?;
     let depth = async |queue: &str| -> anyhow::Result<u32> {
@@ -64,9 +68,9 @@ fn summary(said: &[u8]) -> String {
 }
 
 /// Jobs without a result, and a sample of the others.
-async fn statuses(front: &Front) -> anyhow::Result<()> {
+async fn statuses(shared: &SharedClient) -> anyhow::Result<()> {
     let asked: Vec<(usize, usize, Box<str>)> = {
-        let history = front.history();
+        let history = shared.history();
         let every = history.jobs.len() / STATUSES + 1;
         let chosen =
             |(number, job): &(usize, &crate::history::Job)| job.results == 0 || number % every == 0;
@@ -76,9 +80,9 @@ async fn statuses(front: &Front) -> anyhow::Result<()> {
         history.jobs.iter().enumerate().filter(chosen).filter_map(with_id).collect()
     };
     let asking = stream::iter(asked).map(async |(job, client, id)| {
-        let status = front.status(client, &id).await?;
+        let status = shared.status(client, &id).await?;
         let word = status["response"]["status"].as_str().unwrap_or("unknown").into();
-        let mut history = front.history();
+        let mut history = shared.history();
         history.jobs[job].status = Some(word);
         if let Some(heard) = answer::of_status(&status) {
             history.hear(job, heard);
@@ -89,19 +93,19 @@ async fn statuses(front: &Front) -> anyhow::Result<()> {
 }
 
 /// Asks for more than there can be, of everything: each refusal says what is left.
-async fn probes(front: &Front) -> anyhow::Result<()> {
+async fn probes(shared: &SharedClient) -> anyhow::Result<()> {
     let wish = |goods, player| Wish::Redeem { goods, player, amount: TOO_MANY };
     let mut questions = Vec::new();
     for client in 0..CLIENTS.len() {
         for goods in [Goods::Rush, Goods::Cinema, Goods::Gift] {
             questions.push((client, wish(goods, 0)));
         }
-        questions.extend((0..PLAYERS).map(|player| (client, wish(Goods::Purse, player))));
+        questions.extend((0..PLAYERS).map(|player| (client, wish(Goods::Priced, player))));
     }
     let asking = stream::iter(questions).map(async |(client, wish)| {
-        let answer = front.ask(client, &wish).await?;
+        let answer = shared.ask(client, &wish).await?;
         let probe = read(client, &wish, &answer);
-        front.history().probes.push(probe.with_context(|| format!("no bound in {answer}"))?);
+        shared.history().probes.push(probe.with_context(|| format!("no bound in {answer}"))?);
         anyhow::Ok(())
     });
     asking.buffer_unordered(AT_A_TIME).try_collect::<()>().await

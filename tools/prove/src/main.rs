@@ -14,7 +14,6 @@
 mod answer;
 mod campaign;
 mod checker;
-mod front;
 mod history;
 mod last;
 mod mirror;
@@ -22,6 +21,7 @@ mod nemesis;
 mod publishers;
 mod reader;
 mod report;
+mod shared_client;
 mod sites;
 mod system;
 mod world;

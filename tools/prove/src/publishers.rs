@@ -1,9 +1,9 @@
 //! Trusted publishers that write requests to the broker themselves: in windows, in no order, some
 //! messages twice; what is not confirmed is published again.
 
-use crate::front::Front;
 use crate::history::{Job, correlation_of};
-use crate::sites::{Tickets, draw};
+use crate::shared_client::SharedClient;
+use crate::sites::{Permits, draw};
 use crate::world::{CLIENTS, Wish};
 use anyhow::{Context as _, ensure};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -26,31 +26,31 @@ struct Message {
     body: Vec<u8>,
 }
 
-/// One publisher; ends when there are no more tickets.
-pub async fn publisher(front: Arc<Front>, amqp_url: String, tickets: Tickets, seed: u64) {
+/// One publisher; ends when there are no more permits.
+pub async fn publisher(shared: Arc<SharedClient>, amqp_url: String, permits: Permits, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut channel = None;
     loop {
         let mut window = Vec::new();
         {
-            let mut tickets = tickets.lock().await;
-            if tickets.recv().await.is_none() {
+            let mut permits = permits.lock().await;
+            if permits.recv().await.is_none() {
                 return;
             }
-            window.push(message(&front, &mut rng));
-            while window.len() < WINDOW && tickets.try_recv().is_ok() {
-                window.push(message(&front, &mut rng));
+            window.push(message(&shared, &mut rng));
+            while window.len() < WINDOW && permits.try_recv().is_ok() {
+                window.push(message(&shared, &mut rng));
             }
         }
         window.shuffle(&mut rng);
-        while let Err(_fault) = publish(&front, &amqp_url, &mut channel, &window, &mut rng).await {
+        while let Err(_fault) = publish(&shared, &amqp_url, &mut channel, &window, &mut rng).await {
             channel = None;
             for message in &window {
-                front.history().jobs[message.job].was_unknown = true;
+                shared.history().jobs[message.job].was_unknown = true;
             }
             tokio::time::sleep(Duration::from_millis(rng.random_range(100..500))).await;
         }
-        let mut history = front.history();
+        let mut history = shared.history();
         for message in &window {
             history.acknowledge(message.job, &message.id);
         }
@@ -58,24 +58,24 @@ pub async fn publisher(front: Arc<Front>, amqp_url: String, tickets: Tickets, se
 }
 
 /// A new job. A verification needs a PIN's hash, which only an ingress can make.
-fn message(front: &Front, rng: &mut StdRng) -> Message {
+fn message(shared: &SharedClient, rng: &mut StdRng) -> Message {
     loop {
-        let (client, wish) = draw(front, rng);
+        let (client, wish) = draw(shared, rng);
         let Wish::Redeem { goods, .. } = &wish else { continue };
         let operation = goods.operation();
         let id = uuid::Builder::from_random_bytes(rng.random()).into_uuid().to_string();
         let body = json!({
             "v": 1, "job_id": id, "client_id": CLIENTS[client], "operation": operation,
             "accepted_at": redeemq::wire::rfc3339(redeemq::wire::now()),
-            "params": front.params(client, &wish),
+            "params": shared.params(client, &wish),
         });
-        let job = front.history().begin(Job::new(client, wish));
+        let job = shared.history().begin(Job::new(client, wish));
         return Message { job, id, operation, body: body.to_string().into_bytes() };
     }
 }
 
 async fn publish(
-    front: &Front,
+    shared: &SharedClient,
     amqp_url: &str,
     channel: &mut Option<(Connection, Channel)>,
     window: &[Message],
@@ -93,7 +93,7 @@ async fn publish(
         let mut confirms = Vec::with_capacity(window.len());
         for message in window {
             for _ in 0..if rng.random_bool(0.08) { 2 } else { 1 } {
-                front.history().requests += 1;
+                shared.history().requests += 1;
                 let publishing = channel.basic_publish(
                     topology::REQUESTS.into(),
                     message.operation.into(),

@@ -1,7 +1,7 @@
 //! The reader of results: one durable queue that gets them all.
 
 use crate::answer;
-use crate::front::Front;
+use crate::shared_client::SharedClient;
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
@@ -28,14 +28,14 @@ pub async fn prepare(amqp_url: &str) -> anyhow::Result<()> {
 
 /// Reads for ever, over any number of connections. A result is acknowledged after it is written down,
 /// so some are read twice.
-pub async fn read(front: Arc<Front>, amqp_url: String) {
+pub async fn read(shared: Arc<SharedClient>, amqp_url: String) {
     loop {
-        let Err(_fault) = read_on(&front, &amqp_url).await else { return };
+        let Err(_fault) = read_on(&shared, &amqp_url).await else { return };
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
 
-async fn read_on(front: &Front, amqp_url: &str) -> anyhow::Result<()> {
+async fn read_on(shared: &SharedClient, amqp_url: &str) -> anyhow::Result<()> {
     let connecting = Connection::connect(amqp_url, ConnectionProperties::default());
     let connection = tokio::time::timeout(Duration::from_secs(10), connecting).await??;
     let channel = open(&connection).await?;
@@ -44,13 +44,13 @@ async fn read_on(front: &Front, amqp_url: &str) -> anyhow::Result<()> {
     let mut consumer = channel.basic_consume(QUEUE.into(), "".into(), options, none).await?;
     while let Some(delivery) = consumer.next().await {
         let delivery = delivery?;
-        write_down(front, &delivery).context("a result")?;
+        write_down(shared, &delivery).context("a result")?;
         delivery.ack(BasicAckOptions::default()).await?;
     }
     bail!("the consumer ended")
 }
 
-fn write_down(front: &Front, delivery: &Delivery) -> anyhow::Result<()> {
+fn write_down(shared: &SharedClient, delivery: &Delivery) -> anyhow::Result<()> {
     let text = |field: &Option<lapin::types::ShortString>| {
         field.as_ref().map(ToString::to_string).unwrap_or_default()
     };
@@ -59,7 +59,7 @@ fn write_down(front: &Front, delivery: &Delivery) -> anyhow::Result<()> {
         return Ok(()); // the last questions, which are no jobs of the campaign
     }
     let body: Value = serde_json::from_slice(&delivery.data)?;
-    let mut history = front.history();
+    let mut history = shared.history();
     if body["status"] == "dead" {
         history.strays.push(format!("{correlation} is dead: {body}"));
         return Ok(());
@@ -73,7 +73,7 @@ fn write_down(front: &Front, delivery: &Delivery) -> anyhow::Result<()> {
     let wish = wish.map(|job| (job.client, job.wish.clone()));
     drop(history);
     if let Some((client, wish)) = wish {
-        front.remember_codes(client, &wish, &heard);
+        shared.remember_codes(client, &wish, &heard);
     }
     Ok(())
 }

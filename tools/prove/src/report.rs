@@ -3,10 +3,10 @@
 #![expect(clippy::print_stdout, reason = "this is the output of the proof")]
 
 use crate::checker::Account;
-use crate::front::Front;
 use crate::history::History;
 use crate::last::Last;
 use crate::nemesis::{Fault, Struck};
+use crate::shared_client::SharedClient;
 use redeemq::progress::{Progress, Unit};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,13 +46,13 @@ pub fn phase(what: &str) {
 }
 
 /// How many jobs have their results, of all that are to be sent, until it is told to end.
-pub async fn progress(front: Arc<Front>, jobs: u64) {
+pub async fn progress(shared: Arc<SharedClient>, jobs: u64) {
     let progress = Progress::on_stderr("results of jobs", Unit::Pieces("jobs"), jobs);
     let progress = PROGRESS.get_or_init(|| progress);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (sent, unanswered) = {
-            let history = front.history();
+            let history = shared.history();
             (history.jobs.len(), history.unanswered().count())
         };
         progress.expect(jobs.max(sent as u64));

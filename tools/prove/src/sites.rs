@@ -2,8 +2,8 @@
 //! some with a key that another content had, some wait for the decision, some ask for the status.
 
 use crate::answer;
-use crate::front::Front;
 use crate::history::Job;
+use crate::shared_client::SharedClient;
 use crate::world::{CLIENTS, Goods, PLAYERS, Wish};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,23 +12,23 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::TaskTracker;
 
-/// Tickets: each is leave to send one new job.
-pub type Tickets = Arc<Mutex<mpsc::Receiver<()>>>;
+/// Each permits one new job.
+pub type Permits = Arc<Mutex<mpsc::Receiver<()>>>;
 
-/// One of the many hands of the client sites; ends when there are no more tickets.
-pub async fn hand(front: Arc<Front>, tickets: Tickets, seed: u64, late: TaskTracker) {
+/// One of the many hands of the client sites; ends when there are no more permits.
+pub async fn hand(shared: Arc<SharedClient>, permits: Permits, seed: u64, late: TaskTracker) {
     let mut rng = StdRng::seed_from_u64(seed);
-    while tickets.lock().await.recv().await.is_some() {
-        let (client, wish) = draw(&front, &mut rng);
-        let job = front.history().begin(Job::new(client, wish.clone()));
+    while permits.lock().await.recv().await.is_some() {
+        let (client, wish) = draw(&shared, &mut rng);
+        let job = shared.history().begin(Job::new(client, wish.clone()));
         let key = format!("{seed:x}-{job}");
         let wait = rng.random_bool(0.05).then(|| rng.random_range(1..4));
-        let deliver = |seed| front.deliver(job, &key, wait, seed);
+        let deliver = |seed| shared.deliver(job, &key, wait, seed);
         match rng.random_range(0..100) {
             0..8 => drop(tokio::join!(deliver(rng.random()), deliver(rng.random()))),
             8..12 => {
-                let rival = rival_of(&front, job, &mut rng);
-                let other = front.deliver(rival, &key, wait, rng.random());
+                let rival = rival_of(&shared, job, &mut rng);
+                let other = shared.deliver(rival, &key, wait, rng.random());
                 tokio::join!(deliver(rng.random()), other);
             }
             _ => deliver(rng.random()).await,
@@ -36,14 +36,14 @@ pub async fn hand(front: Arc<Front>, tickets: Tickets, seed: u64, late: TaskTrac
         let again = rng.random_bool(0.05).then(|| rng.random_range(0..4_000));
         let asks = rng.random_bool(0.05);
         if again.is_some() || asks {
-            let (front, seed) = (Arc::clone(&front), rng.random());
+            let (shared, seed) = (Arc::clone(&shared), rng.random());
             late.spawn(async move {
                 if let Some(pause) = again {
                     tokio::time::sleep(Duration::from_millis(pause)).await;
-                    front.deliver(job, &key, None, seed).await;
+                    shared.deliver(job, &key, None, seed).await;
                 }
                 if asks {
-                    ask_status(&front, job).await;
+                    ask_status(&shared, job).await;
                 }
             });
         }
@@ -51,10 +51,10 @@ pub async fn hand(front: Arc<Front>, tickets: Tickets, seed: u64, late: TaskTrac
 }
 
 /// What a client wishes next.
-pub fn draw(front: &Front, rng: &mut StdRng) -> (usize, Wish) {
+pub fn draw(shared: &SharedClient, rng: &mut StdRng) -> (usize, Wish) {
     let goods = match rng.random_range(0..100) {
         0..10 => {
-            if let Some((client, code)) = front.some_coupon(rng) {
+            if let Some((client, code)) = shared.some_coupon(rng) {
                 return (client, Wish::Verify { goods: Goods::Cinema, code });
             }
             Goods::Cinema
@@ -70,8 +70,8 @@ pub fn draw(front: &Front, rng: &mut StdRng) -> (usize, Wish) {
 }
 
 /// A job with the same key and other content.
-fn rival_of(front: &Front, job: usize, rng: &mut StdRng) -> usize {
-    let mut history = front.history();
+fn rival_of(shared: &SharedClient, job: usize, rng: &mut StdRng) -> usize {
+    let mut history = shared.history();
     let client = history.jobs[job].client;
     let wish = Wish::Redeem { goods: Goods::Mug, player: rng.random_range(0..PLAYERS), amount: 4 };
     let rival = history.begin(Job { rival: Some(job), ..Job::new(client, wish) });
@@ -80,15 +80,15 @@ fn rival_of(front: &Front, job: usize, rng: &mut StdRng) -> usize {
 }
 
 /// Asks once; a decision that is told here is an answer like any other.
-async fn ask_status(front: &Front, job: usize) {
+async fn ask_status(shared: &SharedClient, job: usize) {
     let (client, id) = {
-        let job = &front.history().jobs[job];
+        let job = &shared.history().jobs[job];
         (job.client, job.ids.first().cloned())
     };
     let Some(id) = id else { return };
-    if let Ok(status) = front.status(client, &id).await
+    if let Ok(status) = shared.status(client, &id).await
         && let Some(heard) = answer::of_status(&status)
     {
-        front.history().hear(job, heard);
+        shared.history().hear(job, heard);
     }
 }

@@ -40,7 +40,7 @@ pub struct System {
 pub struct Account {
     pub api_key: String,
     pub api_secret: String,
-    /// The PIN of the branch that verifies its cinema tickets.
+    /// The PIN of the branch that verifies its cinema permits.
     pub pin: String,
 }
 

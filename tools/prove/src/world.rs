@@ -27,11 +27,11 @@ pub enum Goods {
     /// A sponsored pool of codes.
     Gift,
     /// Nobody wishes for it: asking for too many tells what a player has left.
-    Purse,
+    Priced,
 }
 
 impl Goods {
-    pub const ALL: [Self; 5] = [Self::Rush, Self::Mug, Self::Cinema, Self::Gift, Self::Purse];
+    pub const ALL: [Self; 5] = [Self::Rush, Self::Mug, Self::Cinema, Self::Gift, Self::Priced];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -39,14 +39,14 @@ impl Goods {
             Self::Mug => "mug",
             Self::Cinema => "cinema",
             Self::Gift => "gift",
-            Self::Purse => "purse",
+            Self::Priced => "priced",
         }
     }
 
     /// Points for a unit.
     pub fn price(self) -> i64 {
         match self {
-            Self::Rush | Self::Gift | Self::Purse => 1,
+            Self::Rush | Self::Gift | Self::Priced => 1,
             Self::Mug => 2,
             Self::Cinema => 0,
         }
@@ -64,7 +64,7 @@ impl Goods {
         match self {
             Self::Rush => "/Redeem/sponsor",
             Self::Gift => "/Redeem/sponsorGroup",
-            Self::Mug | Self::Purse => "/Redeem/goods",
+            Self::Mug | Self::Priced => "/Redeem/goods",
             Self::Cinema => "/Redeem/goodsGroup",
         }
     }
@@ -73,7 +73,7 @@ impl Goods {
         match self {
             Self::Rush => "sponsor",
             Self::Gift => "sponsor_group",
-            Self::Mug | Self::Purse => "goods",
+            Self::Mug | Self::Priced => "goods",
             Self::Cinema => "goods_group",
         }
     }

@@ -104,14 +104,14 @@ fn answer_split(world: &World, asks: &[Ask], cuts: &[bool]) -> Answered {
         add(&mut all.changes, one.changes);
         first = last + 1;
     }
-    all.state.answers.clear();
+    all.state.stored_results.clear();
     all
 }
 
 fn store(state: &mut State, job: &Job, text: &str) {
     let (content, at) = (job.content, job.accepted_at);
     let stored = Stored { content, accepted_at: at, decided_at: at, body: text.to_owned() };
-    state.answers.insert(job.ledger_key(), Arc::new(stored));
+    state.stored_results.insert(job.ledger_key(), Arc::new(stored));
 }
 
 fn add(sum: &mut Changes, more: Changes) {

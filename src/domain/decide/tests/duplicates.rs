@@ -31,7 +31,7 @@ fn a_duplicate_of_a_stored_job_gets_the_stored_answer_and_nothing_moves() {
     let ask = goods("mug", 2);
     world.stored = vec![(ask, "the stored bytes".to_owned())];
     let answered = answer(&world, &[ask, ask]);
-    let stored = world.state().answers.into_values().next().expect("the stored answer");
+    let stored = world.state().stored_results.into_values().next().expect("the stored answer");
     for verdict in answered.verdicts {
         assert_eq!(verdict, Verdict::Replay(Earlier::Stored(Arc::clone(&stored))));
     }

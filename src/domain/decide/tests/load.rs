@@ -14,7 +14,7 @@ impl World {
     pub(super) fn state(&self) -> State {
         let mut state = State {
             clients: self.clients.iter().map(|(id, end)| (client(id), end.map(at))).collect(),
-            answers: self.stored.iter().map(stored).collect(),
+            stored_results: self.stored.iter().map(stored).collect(),
             players: self.players.iter().map(|p| (player(p.0, p.1), BTreeMap::new())).collect(),
             ..State::default()
         };

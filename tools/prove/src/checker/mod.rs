@@ -187,7 +187,7 @@ fn bounds(account: &mut Account, world: &World, history: &History) {
                     grant.units;
             }
             Goods::Mug => *taken.entry(Bound::Mugs(client, player)).or_default() += grant.units,
-            Goods::Cinema | Goods::Gift | Goods::Purse => {}
+            Goods::Cinema | Goods::Gift | Goods::Priced => {}
         }
     }
     for (bound, taken) in taken {

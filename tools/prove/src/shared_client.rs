@@ -1,4 +1,4 @@
-//! The front door as a careful client uses it: everything has a key, and is retried until it is told.
+//! The ingress as a careful client uses it: everything has a key, and is retried until it is told.
 
 use crate::answer;
 use crate::history::{Heard, History, correlation_of};
@@ -15,7 +15,7 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What all clients share.
-pub struct Front {
+pub struct SharedClient {
     http: reqwest::Client,
     bases: Vec<String>,
     tokens: Vec<String>,
@@ -40,7 +40,7 @@ pub enum Told {
     Wrong(String),
 }
 
-impl Front {
+impl SharedClient {
     /// Signs every client in.
     pub async fn open(system: &System, accounts: &[Account], world: World) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
