@@ -19,7 +19,7 @@ fn respelled(ask: &Ask) -> Ask {
 
 /// A job comes again as it came first: another spelling under its id is other content.
 fn respelled_by_key(ask: &Ask) -> Ask {
-    if ask.key % 2 == 0 { respelled(ask) } else { *ask }
+    if ask.key.is_multiple_of(2) { respelled(ask) } else { *ask }
 }
 
 fn folding(world: &World, fold_case: bool) -> World {
