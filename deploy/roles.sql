@@ -110,8 +110,8 @@ begin
     grant insert (scope, sponsor, goods_id, name, group_name, quantity, per_player, per_client, price,
                   starts_at, ends_at, coupon_expires_at, coupon_days),
           update (name, quantity, per_player, per_client, price, starts_at, ends_at, coupon_expires_at,
-                  coupon_days, codes) on goods to redeemq_operator;
-    grant insert (goods, code, expires_at) on coupon to redeemq_operator;
+                  coupon_days, codes, fold_case) on goods to redeemq_operator;
+    grant insert (goods, code, shown, expires_at) on coupon to redeemq_operator;
     grant insert on player_import to redeemq_operator;
     grant insert, update (amount) on balance to redeemq_operator;
     grant insert, update (granted, cap) on player_usage, client_usage to redeemq_operator;

@@ -12,9 +12,9 @@ const WRONG: &str = "s3cr3t-and-wrong";
 
 /// Every variable: a command that reads it, and words of what it must be.
 const VARIABLES: [(&str, &[&str], &str); 29] = [
-    ("DATABASE_URL", &["migrate"], "UTF-8"),
-    ("AMQP_URL", &["worker"], "UTF-8"),
-    ("RABBITMQ_MANAGEMENT_URL", &["worker"], "UTF-8"),
+    ("DATABASE_URL", &["migrate"], "a URL such as "),
+    ("AMQP_URL", &["worker"], "a URL such as "),
+    ("RABBITMQ_MANAGEMENT_URL", &["worker"], "a URL such as "),
     ("REDEEMQ_SECRET", &["ingress"], "UTF-8"),
     ("REDEEMQ_HTTP_ADDR", &["ingress"], "127.0.0.1:8080"),
     ("REDEEMQ_METRICS_ADDR", &["worker"], "127.0.0.1:8080"),
@@ -36,14 +36,17 @@ const VARIABLES: [(&str, &[&str], &str); 29] = [
     ("REDEEMQ_AUDIT_EVERY_SECONDS", &["worker"], "from 1 to"),
     ("REDEEMQ_LOOK_EVERY_SECONDS", &["worker"], "a whole number"),
     ("REDEEMQ_LOG_JSON", &["client", "list"], "true or false"),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", &["worker"], "UTF-8"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", &["worker"], "a URL such as "),
     ("OTEL_EXPORTER_OTLP_HEADERS", &["worker"], "UTF-8"),
     ("OTEL_SERVICE_NAME", &["worker"], "UTF-8"),
     ("OTEL_TRACES_SAMPLER_ARG", &["worker"], "from 0 to 1"),
     ("NO_COLOR", &["top", "--once"], "UTF-8"),
 ];
 
-/// Variables whose text is only understood later.
+/// Variables of servers that may be switched off, and are by nothing.
+const URLS: &str = "a URL such as ";
+
+/// Variables whose text is never shown.
 const SECRETS: [&str; 6] = [
     "DATABASE_URL",
     "AMQP_URL",
@@ -124,7 +127,7 @@ fn an_empty_variable_is_wrong_where_nothing_can_be_read_from_it() {
     for (variable, words, must_be) in VARIABLES {
         let said = complaint(&redeemq(words, &[(variable, OsStr::new(""))]));
         let is_refused = said.contains(&format!("{variable} must be "));
-        assert_eq!(is_refused, must_be != "UTF-8", "{variable}: {said}");
+        assert_eq!(is_refused, !["UTF-8", URLS].contains(&must_be), "{variable}: {said}");
     }
 }
 
@@ -135,6 +138,13 @@ fn a_secret_that_is_no_use_is_never_shown() {
     for (variable, words, value) in [
         ("DATABASE_URL", &["migrate"][..], "s3cr3t"),
         ("DATABASE_URL", &["migrate"], "postgres:/redeemq:s3cr3t@host"),
+        ("DATABASE_URL", &["worker"], "jdbc:postgresql://host/redeemq?password=s3cr3t"),
+        ("DATABASE_URL", &["ingress"], "mysql://redeemq:s3cr3t@host/redeemq"),
+        ("DATABASE_URL", &["audit"], "amqp://redeemq:s3cr3t@host"),
+        ("AMQP_URL", &["worker"], "http://redeemq:s3cr3t@host:15672"),
+        ("AMQP_URL", &["serve"], "redeemq:s3cr3t@host:5672"),
+        ("AMQP_URL", &["ingress"], "\"amqp://redeemq:s3cr3t@host\""),
+        ("RABBITMQ_MANAGEMENT_URL", &["worker"], "amqp://redeemq:s3cr3t@host"),
         ("AMQP_URL", &["dead", "list"], "amqp:/redeemq:s3cr3t@host"),
         ("REDEEMQ_SECRET", &["worker"], "s3cr3t"),
         ("REDEEMQ_SECRET", &["branch", "new-pin", "1"], "s3cr3t"),
@@ -156,6 +166,39 @@ fn a_secret_that_is_no_use_is_never_shown() {
         assert_eq!(output.status.code(), Some(2), "{variable}: {said}");
         assert!(said.contains(variable), "{variable}: {said}");
         assert!(!said.contains("s3cr3t"), "{variable}: {said}");
+    }
+}
+
+#[test]
+fn blanks_around_an_address_are_no_part_of_it() {
+    let secret = OsStr::new("s3cr3t-and-long-enough-s3cr3t-and-long-enough");
+    let variables = |database: &'static str| {
+        [("DATABASE_URL", OsStr::new(database)), ("REDEEMQ_SECRET", secret)]
+    };
+    // Nothing listens there: what it says shows that it has read the address.
+    let said =
+        complaint(&redeemq(&["audit"], &variables(" postgres://u:s3cr3t@127.0.0.1:1/d\t\n")));
+    assert!(said.contains("no database connection in time") || said.contains("refused"), "{said}");
+    // Blank is not given.
+    let said = complaint(&redeemq(&["audit"], &variables(" \t")));
+    assert!(said.contains("DATABASE_URL is not set"), "{said}");
+}
+
+#[test]
+fn a_secret_in_quotes_is_warned_about_and_used() {
+    let quoted = "\"s3cr3t-and-long-enough-s3cr3t-and-long-enough\"";
+    for (secret, warned) in
+        [(quoted, true), (&quoted.replace('"', "'"), true), (&quoted[1..43], false)]
+    {
+        let variables = [
+            ("REDEEMQ_SECRET", OsStr::new(secret)),
+            ("DATABASE_URL", OsStr::new("postgres://127.0.0.1:1/d")),
+        ];
+        let output = redeemq(&["branch", "new-pin", "1"], &variables);
+        let said = complaint(&output);
+        let found = said.contains("REDEEMQ_SECRET begins and ends with a quote");
+        assert_eq!(found, warned, "{said}");
+        assert!(!said.contains("s3cr3t") && !said.contains("REDEEMQ_SECRET:"), "{said}");
     }
 }
 

@@ -57,6 +57,7 @@ fn campaign() -> Goods {
         ends_at: None,
         coupon_expires_at: None,
         coupon_days: None,
+        fold_case: false,
         granted: 0,
     }
 }

@@ -9,7 +9,7 @@ use crate::config::worker::WorkerOptions;
 use crate::gauges::Gauges;
 use crate::store::{self, Role};
 use crate::traces::Traces;
-use crate::{admin, ingress, ops, worker};
+use crate::{admin, broker, ingress, ops, worker};
 use sqlx::PgPool;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,6 +48,7 @@ pub(super) async fn run(
     let gauges = Gauges::default();
     let metrics = ops::Metrics::install(gauges.clone(), ingress.is_some(), worker.is_some())?;
     let secrets = server.secret.required()?;
+    tracing::info!(vhost = broker::connection::vhost(server.broker.url()?)?, "starting");
     let (traces, exporting) = match server.traces.settings() {
         Some(settings) => Traces::begin(&settings).map(|(traces, way)| (traces, Some(way)))?,
         None => (Traces::default(), None),

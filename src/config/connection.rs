@@ -1,6 +1,6 @@
 //! Where the servers are, and how results are printed.
 
-use crate::setting;
+use crate::setting::{self, UrlOf};
 use crate::store::StatementLimit;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -21,7 +21,7 @@ pub struct Missing {
 pub struct DatabaseOption {
     /// Postgres, as postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL",
-          help_heading = HEADING, value_parser = setting::secret())]
+          help_heading = HEADING, value_parser = setting::url(UrlOf::Database))]
     database_url: Option<SecretString>,
 }
 
@@ -36,9 +36,9 @@ pub struct StatementOption {
 
 #[derive(Debug, Clone, Args)]
 pub struct BrokerOption {
-    /// RabbitMQ, as amqp://user:password@host:port/vhost (the default vhost is %2f); amqps for TLS
+    /// RabbitMQ, as amqp://user:password@host:port/vhost (the default vhost is %2f, or nothing); amqps for TLS
     #[arg(long, env = "AMQP_URL", global = true, hide_env_values = true, value_name = "URL",
-          help_heading = HEADING, value_parser = setting::secret())]
+          help_heading = HEADING, value_parser = setting::url(UrlOf::Broker))]
     amqp_url: Option<SecretString>,
 }
 
@@ -47,7 +47,7 @@ pub struct ManagementOption {
     /// RabbitMQ's management API, as http://user:password@host:15672: `doctor` and a starting worker
     /// read policies, bindings and alarms there; off if not given
     #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", global = true, hide_env_values = true, value_name = "URL",
-          help_heading = HEADING, value_parser = setting::secret())]
+          help_heading = HEADING, value_parser = setting::url(UrlOf::Management))]
     management_url: Option<SecretString>,
 }
 
@@ -62,10 +62,10 @@ impl DatabaseOption {
     /// # Errors
     /// When it is not set.
     pub fn url(&self) -> Result<&SecretString, Missing> {
-        self.database_url.as_ref().ok_or(Missing {
+        given(self.database_url.as_ref()).ok_or(Missing {
             variable: "DATABASE_URL",
             flag: "--database-url",
-            form: "postgres://user:password@host:5432/redeemq",
+            form: UrlOf::Database.example(),
         })
     }
 }
@@ -80,27 +80,27 @@ impl BrokerOption {
     /// # Errors
     /// When it is not set.
     pub fn url(&self) -> Result<&SecretString, Missing> {
-        self.amqp_url.as_ref().ok_or(Missing {
+        given(self.amqp_url.as_ref()).ok_or(Missing {
             variable: "AMQP_URL",
             flag: "--amqp-url",
-            form: "amqp://user:password@host:5672/%2f",
+            form: UrlOf::Broker.example(),
         })
     }
 
     /// For commands that can do without: none as well where it is set to nothing.
     pub fn if_given(&self) -> Option<SecretString> {
-        given(self.amqp_url.as_ref())
+        given(self.amqp_url.as_ref()).cloned()
     }
 }
 
 impl ManagementOption {
     /// None as well where it is set to nothing.
     pub fn if_given(&self) -> Option<SecretString> {
-        given(self.management_url.as_ref())
+        given(self.management_url.as_ref()).cloned()
     }
 }
 
-/// An empty URL switches an optional server off.
-pub(super) fn given(url: Option<&SecretString>) -> Option<SecretString> {
-    url.filter(|url| !url.expose_secret().is_empty()).cloned()
+/// An empty URL is none: it switches an optional server off.
+pub(super) fn given(url: Option<&SecretString>) -> Option<&SecretString> {
+    url.filter(|url| !url.expose_secret().is_empty())
 }

@@ -12,7 +12,7 @@ mod suggestion;
 mod tests;
 pub mod worker;
 
-use crate::setting;
+use crate::setting::{self, UrlOf};
 use clap::{Args, Parser, Subcommand};
 use operator::{Dead, Doctor, OnDatabase, Operate, Top};
 use secrecy::SecretString;
@@ -38,11 +38,11 @@ pub struct Cli {
 /// the same name.
 #[derive(Debug, Args)]
 struct Before {
-    #[arg(long, hide = true, value_parser = setting::secret())]
+    #[arg(long, hide = true, value_parser = setting::url(UrlOf::Database))]
     database_url: Option<SecretString>,
-    #[arg(long, hide = true, value_parser = setting::secret())]
+    #[arg(long, hide = true, value_parser = setting::url(UrlOf::Broker))]
     amqp_url: Option<SecretString>,
-    #[arg(long, hide = true, value_parser = setting::secret())]
+    #[arg(long, hide = true, value_parser = setting::url(UrlOf::Management))]
     management_url: Option<SecretString>,
     #[arg(long, hide = true)]
     json: bool,

@@ -1,7 +1,7 @@
 //! Metrics and traces of a server.
 
 use super::connection::given;
-use crate::setting;
+use crate::setting::{self, UrlOf};
 use crate::traces::Settings;
 use clap::Args;
 use secrecy::SecretString;
@@ -28,7 +28,7 @@ pub struct MetricsOptions {
 pub struct TraceOptions {
     /// Collector of traces (OTLP over HTTP), as http://host:4318; off if not given
     #[arg(long = "otlp-endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true,
-          value_name = "URL", help_heading = TRACES, value_parser = setting::secret())]
+          value_name = "URL", help_heading = TRACES, value_parser = setting::url(UrlOf::Collector))]
     endpoint: Option<SecretString>,
     /// Headers for the collector, as name=value, separated by commas
     #[arg(long = "otlp-headers", env = "OTEL_EXPORTER_OTLP_HEADERS", hide_env_values = true,
@@ -55,7 +55,7 @@ impl TraceOptions {
     /// None where no collector is set.
     pub fn settings(&self) -> Option<Settings> {
         Some(Settings {
-            endpoint: given(self.endpoint.as_ref())?,
+            endpoint: given(self.endpoint.as_ref())?.clone(),
             headers: self.headers.clone(),
             service_name: self.service_name.clone(),
             ratio: self.ratio,

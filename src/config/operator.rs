@@ -108,6 +108,7 @@ impl Doctor {
     pub fn settings(&self, connections: u32) -> Result<doctor::Settings, Missing> {
         Ok(doctor::Settings {
             role: self.command.role,
+            deep: self.command.deep,
             database_url: self.on.database.url()?.clone(),
             amqp_url: self.broker.url()?.clone(),
             management_url: self.management.if_given(),

@@ -111,6 +111,7 @@ impl Server {
     ) -> Result<doctor::Settings, Missing> {
         Ok(doctor::Settings {
             role,
+            deep: false,
             database_url: self.database.url()?.clone(),
             amqp_url: self.broker.url()?.clone(),
             management_url: options.management.if_given(),

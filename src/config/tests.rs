@@ -27,7 +27,10 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
         ("migrate", vec![DATABASE]),
         (
             "doctor",
-            vec![DATABASE, "amqp-url management-url for queue-bytes lanes audit-every-seconds"],
+            vec![
+                DATABASE,
+                "amqp-url management-url for deep queue-bytes lanes audit-every-seconds",
+            ],
         ),
         ("top", vec!["amqp-url json log-json metrics metrics-addr every once no-color"]),
         ("audit", vec![DATABASE]),
@@ -44,7 +47,7 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
         ("goods watch", owned.to_vec()),
         ("goods unwatch", owned.to_vec()),
         ("goods watched", vec![DATABASE]),
-        ("coupons import", [owned, &["group"][..]].concat()),
+        ("coupons import", [owned, &["group fold-case"][..]].concat()),
         ("players import", vec![DATABASE, "client import-id"]),
         ("branch create", [owned, &["merchant branch group secret"][..]].concat()),
         ("branch list", owned.to_vec()),
@@ -139,27 +142,28 @@ fn every_command_stands_in_one_group_of_the_help() {
 #[test]
 fn connection_and_json_may_stand_before_the_command_or_behind_it() {
     for words in [
-        "redeemq --database-url a --amqp-url b --json dead list",
-        "redeemq dead --database-url a --amqp-url b --json list",
-        "redeemq dead list --database-url a --amqp-url b --json",
+        "redeemq --database-url postgres://a --amqp-url amqp://b --json dead list",
+        "redeemq dead --database-url postgres://a --amqp-url amqp://b --json list",
+        "redeemq dead list --database-url postgres://a --amqp-url amqp://b --json",
     ] {
         let Ok(Cli { command: Command::Dead(dead), .. }) = parse(words) else { panic!("{words}") };
         assert!(dead.on.output.json, "{words}");
-        assert_eq!(dead.on.database.url().expect(words).expose_secret(), "a");
-        assert_eq!(dead.broker.url().expect(words).expose_secret(), "b");
+        assert_eq!(dead.on.database.url().expect(words).expose_secret(), "postgres://a");
+        assert_eq!(dead.broker.url().expect(words).expose_secret(), "amqp://b");
     }
-    let words = "redeemq --management-url m --database-url a --amqp-url b doctor";
+    let words =
+        "redeemq --management-url http://m --database-url postgres://a --amqp-url amqp://b doctor";
     let Ok(Cli { command: Command::Doctor(doctor), .. }) = parse(words) else { panic!("{words}") };
     let management_url = doctor.settings(1).expect(words).management_url.expect(words);
-    assert_eq!(management_url.expose_secret(), "m");
+    assert_eq!(management_url.expose_secret(), "http://m");
     let Ok(Cli { command: Command::Operate(goods), .. }) =
-        parse("redeemq --json --database-url a goods watched")
+        parse("redeemq --json --database-url postgres://a goods watched")
     else {
         panic!("goods")
     };
     let (on, _) = goods.split();
     assert!(on.output.json);
-    assert_eq!(on.database.url().expect("given").expose_secret(), "a");
+    assert_eq!(on.database.url().expect("given").expose_secret(), "postgres://a");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is redeemed: goods, their price and their window.
 
+use super::fold::folded;
 use super::id::{ClientId, Id};
 use std::fmt;
 use std::str::FromStr;
@@ -172,6 +173,8 @@ pub struct Goods {
     pub coupon_expires_at: Option<OffsetDateTime>,
     /// Days from accepted_at after which a granted coupon expires.
     pub coupon_days: Option<i32>,
+    /// Codes of this pool that differ in case alone are one.
+    pub fold_case: bool,
     /// Units granted so far.
     pub granted: i64,
 }
@@ -180,6 +183,11 @@ impl Goods {
     /// Whether the window `[starts_at, ends_at)` holds this instant.
     pub fn is_open_at(&self, at: OffsetDateTime) -> bool {
         self.starts_at.is_none_or(|start| start <= at) && self.ends_at.is_none_or(|end| at < end)
+    }
+
+    /// The coupon that is meant by a code as somebody spelled it.
+    pub fn coupon_key(&self, code: &Id) -> Id {
+        if self.fold_case { folded(code) } else { code.clone() }
     }
 
     /// When a coupon granted by a job accepted then expires: the earliest of the bounds there are.

@@ -11,6 +11,7 @@ pub mod answer_mode;
 pub mod code;
 pub mod content;
 pub mod decide;
+pub mod fold;
 pub mod form;
 pub mod goods;
 pub mod id;

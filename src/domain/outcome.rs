@@ -41,7 +41,7 @@ pub struct Grant {
 /// A coupon code and its end.
 #[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct GrantedCode {
-    /// The code.
+    /// The code as it was imported.
     #[debug("***")]
     pub code: Id,
     /// First instant at which it can't be verified any more.

@@ -300,6 +300,9 @@ mod tests {
         assert_ne!(sponsored, of_acme);
         let own_codes = contends("acme", Operation::GoodsGroup, group);
         assert_eq!(own_codes, contends("acme", Operation::Verify, verify));
+        // Nor does a lane depend on the code: in a pool that folds case, two spellings are one coupon.
+        let other = verify.replace(r#":"c""#, r#":"C""#);
+        assert_eq!(own_codes, contends("acme", Operation::Verify, &other));
     }
 
     #[test]

@@ -34,9 +34,12 @@ pub struct Stored {
 /// A code without a holder.
 #[derive(derive_more::Debug, Clone, PartialEq)]
 pub struct FreeCode {
-    /// The code.
+    /// The code: [`Goods::coupon_key`].
     #[debug("***")]
     pub code: Id,
+    /// As it is handed out, where that is another spelling.
+    #[debug("***")]
+    pub shown: Option<Id>,
     /// When the code itself expires.
     pub expires_at: Option<OffsetDateTime>,
 }
@@ -97,7 +100,7 @@ pub struct State {
     pub client_usage: HashMap<(i64, ClientId), i64>,
     /// Codes to grant by goods, earliest expiry first, those without one last.
     pub free_codes: HashMap<i64, VecDeque<FreeCode>>,
-    /// Codes to verify, held or not: one may find its holder in this very batch.
+    /// Codes to verify by [`Goods::coupon_key`], held or not: one may find its holder in this very batch.
     #[debug("***")]
     pub coupons: HashMap<(i64, Id), Coupon>,
     /// Branches by goods.
@@ -245,7 +248,7 @@ impl State {
         let first = first_valid(codes, *accepted_at);
         let taken: Vec<FreeCode> = codes.drain(first..first + *amount as usize).collect();
         let mut granted = Vec::with_capacity(taken.len());
-        for FreeCode { code, expires_at } in taken {
+        for FreeCode { code, shown, expires_at } in taken {
             let valid_until = goods.coupon_expiry(expires_at, *accepted_at);
             if let Some(coupon) = self.coupons.get_mut(&(goods.row, code.clone())) {
                 coupon.holder = Some((*player).clone());
@@ -258,7 +261,7 @@ impl State {
                 holder: (*player).clone(),
                 valid_until,
             });
-            granted.push(GrantedCode { code, expires_at: valid_until });
+            granted.push(GrantedCode { code: shown.unwrap_or(code), expires_at: valid_until });
         }
         granted
     }

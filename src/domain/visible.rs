@@ -20,7 +20,6 @@ pub struct Invisible {
 /// The first character that nobody sees: a format character (Cf), a line or paragraph separator, or a
 /// variation selector. Such a separator is refused at the ends as well.
 pub fn visible(text: &str) -> Result<&str, Invisible> {
-    let is_outer = |character: char| character.is_whitespace() && !is_invisible(character);
     let text = text.trim_matches(is_outer);
     match text.chars().zip(1..).find(|(character, _)| is_invisible(*character)) {
         Some((character, place)) => Err(Invisible { character, place }),
@@ -28,7 +27,13 @@ pub fn visible(text: &str) -> Result<&str, Invisible> {
     }
 }
 
-fn is_invisible(character: char) -> bool {
+/// White space that is no part of a text when it stands around it.
+pub fn is_outer(character: char) -> bool {
+    character.is_whitespace() && !is_invisible(character)
+}
+
+/// A character that nobody sees.
+pub fn is_invisible(character: char) -> bool {
     use GeneralCategory::{Format, LineSeparator, ParagraphSeparator};
     matches!(character.general_category(), Format | LineSeparator | ParagraphSeparator)
         || is_variation_selector(character)

@@ -3,7 +3,10 @@
 use super::Secrets;
 use crate::setting;
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Not refused: it is a secret as good as any, which may have signed tokens and hashed PINs already.
+const QUOTED: &str = "REDEEMQ_SECRET begins and ends with a quote, which is part of the secret: docker's --env-file keeps quotes. A process that reads it from elsewhere, without them, has another secret. To take them away, see docs/configuration.md, Secrets";
 
 /// `REDEEMQ_SECRET`, for what signs or verifies.
 #[derive(Debug, Clone, Args)]
@@ -20,7 +23,11 @@ impl SecretOption {
     /// # Errors
     /// When one of the secrets is too short, or they are too many.
     pub fn secrets(&self) -> anyhow::Result<Option<Secrets>> {
-        Ok(self.secret.as_ref().map(Secrets::parse).transpose()?)
+        let secrets = self.secret.as_ref();
+        if secrets.is_some_and(|list| setting::is_quoted(list.expose_secret().trim())) {
+            tracing::warn!("{QUOTED}");
+        }
+        Ok(secrets.map(Secrets::parse).transpose()?)
     }
 
     /// # Errors

@@ -64,6 +64,7 @@ struct GoodsRow {
     ends_at: Option<OffsetDateTime>,
     coupon_expires_at: Option<OffsetDateTime>,
     coupon_days: Option<i32>,
+    fold_case: bool,
     granted: i64,
 }
 
@@ -88,6 +89,7 @@ impl TryFrom<GoodsRow> for Goods {
             ends_at: row.ends_at,
             coupon_expires_at: row.coupon_expires_at,
             coupon_days: row.coupon_days,
+            fold_case: row.fold_case,
             granted: row.granted,
         })
     }
@@ -99,7 +101,7 @@ pub async fn goods(db: impl PgExecutor<'_>, ids: &Names, groups: &Names) -> Resu
     let rows = sqlx::query_as!(
         GoodsRow,
         r#"select id, scope, sponsor, goods_id, name, group_name, quantity, per_player, per_client,
-                  price, starts_at, ends_at, coupon_expires_at, coupon_days, granted
+                  price, starts_at, ends_at, coupon_expires_at, coupon_days, fold_case, granted
            from goods
            where id = any(array(
                select g.id from unnest($1::text[], $2::text[]) as wanted (scope, name)

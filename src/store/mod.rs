@@ -24,6 +24,7 @@ pub mod lock;
 pub mod lock_keys;
 pub mod persist;
 pub mod pools;
+pub mod spelling;
 pub mod watched;
 
 pub use error::{Fault, Result, StoreError};

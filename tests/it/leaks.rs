@@ -151,11 +151,11 @@ fn nothing_that_is_shown_for_debugging_shows_a_code_or_a_hash() {
     let now = redeemq::wire::now();
     let mut state = State::default();
     state.coupons.insert((1, code.clone()), Coupon { holder: None, valid_until: None, used: None });
-    state
-        .free_codes
-        .entry(1)
-        .or_default()
-        .push_back(FreeCode { code: code.clone(), expires_at: None });
+    state.free_codes.entry(1).or_default().push_back(FreeCode {
+        code: code.clone(),
+        shown: Some(code.clone()),
+        expires_at: None,
+    });
     let failure = PinFailure { code: code.clone(), at: now, forgiven: false };
     state.pin_failures.insert((acme.clone(), 1), vec![failure]);
     let branch = Branch { row: 1, name: "b".into(), key_id: "k".into(), pin_hash: "a-hash".into() };

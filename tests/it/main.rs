@@ -18,6 +18,7 @@ mod crowd;
 mod dead;
 mod doctor;
 mod faults;
+mod folding;
 mod full;
 mod guesses;
 mod held;

@@ -55,7 +55,9 @@ async fn open(examined: &mut Examination, settings: &Settings) -> Result<Option<
     if examined.is_fatal() {
         return Ok(None);
     }
-    Lines::open(&settings.amqp_url).await.map(Some)
+    let lines = Lines::open(&settings.amqp_url).await?;
+    examined.ok(format!("vhost `{}`", lines.vhost()));
+    Ok(Some(lines))
 }
 
 async fn beyond_essentials(

@@ -3,7 +3,7 @@
 use super::clock::{self, Skew};
 use super::finding::{Examination, Server as Where};
 use super::options::Settings;
-use super::{growth, schema, session};
+use super::{growth, schema, session, spelling};
 use crate::store::health::{self, Server};
 use crate::store::{self, Result, Role, StoreError};
 use crate::wire;
@@ -15,7 +15,13 @@ const OLDEST: i32 = 150_000;
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Where::Database);
     match essentials(&mut examined, settings).await {
-        Ok(server) => excess(&mut examined, &server, settings),
+        Ok(server) => {
+            excess(&mut examined, &server, settings);
+            // Its tables may be missing, or shut.
+            if !examined.is_fatal() {
+                spelling::examine(&mut examined, settings).await;
+            }
+        }
         Err(error) => examined.failed("the rest of the database", advice(&error)),
     }
     examined

@@ -17,6 +17,7 @@ mod rights;
 mod role;
 mod schema;
 mod session;
+mod spelling;
 pub mod start;
 mod version;
 

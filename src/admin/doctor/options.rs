@@ -11,6 +11,10 @@ pub struct DoctorCommand {
     /// The process whose users the URLs name: rights are judged by what it needs
     #[arg(long = "for", value_enum, default_value_t = Role::Serve)]
     pub role: Role,
+    /// Read every id and code, and not a sample: whether any has white space around it or characters that
+    /// nobody sees
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// Where everything is.
@@ -18,6 +22,8 @@ pub struct DoctorCommand {
 pub struct Settings {
     /// Whose place is taken.
     pub role: Role,
+    /// Read every id and code.
+    pub deep: bool,
     /// Postgres.
     pub database_url: SecretString,
     /// RabbitMQ.

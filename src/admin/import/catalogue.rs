@@ -70,6 +70,7 @@ impl<'a> Catalogue<'a> {
             ends_at: None,
             coupon_expires_at: None,
             coupon_days: None,
+            fold_case: false,
             granted: 0,
         };
         let goods = changed(current.cloned().unwrap_or_else(unlimited), row, header);

@@ -2,7 +2,7 @@
 
 use super::report::{Applied, BadRow};
 use super::sheet::{Columns, Row, Sheet};
-use super::{Import, field};
+use super::{Import, field, fold};
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
 use crate::domain::id::Id;
@@ -29,13 +29,17 @@ pub enum CouponsCommand {
         /// The pool
         #[arg(long, value_name = "G", value_parser = Id::parse)]
         group: Id,
+        /// Upper and lower case are one in this pool, from now on and for all imports: `save-ten` is
+        /// `SAVE-TEN`. For a pool that has no codes yet
+        #[arg(long)]
+        fold_case: bool,
         /// CSV file
         file: PathBuf,
     },
 }
 
-/// Into which goods row.
-struct CouponImport {
+/// Into which goods row, which folds case or doesn't.
+struct CouponImport<const FOLD: bool> {
     goods: i64,
 }
 
@@ -44,34 +48,40 @@ pub(in crate::admin) async fn run(
     pool: &PgPool,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let CouponsCommand::Import { owner, group, file } = command;
+    let CouponsCommand::Import { owner, group, fold_case, file } = command;
     let sheet = Sheet::open(&file, COLUMNS)?;
     owner.must_exist(pool).await?;
     let found = pools::find(pool, &owner.scope(), &[group.to_string()]).await?;
-    let goods = match found.first() {
+    let found = match found.first() {
         None => bail!(
             "there is no pool `{group}`: create it with `redeemq goods import` (column `group`)"
         ),
         Some(found) if found.sponsor.as_deref() != owner.sponsor() => {
             bail!("pool `{group}` belongs to sponsor `{}`", found.sponsor.as_deref().unwrap_or("-"))
         }
-        Some(found) => found.goods,
+        Some(found) => found,
     };
-    super::run(&CouponImport { goods }, sheet, pool, output).await
+    let goods = found.goods;
+    match fold::settle(pool, found, fold_case).await? {
+        true => super::run(&CouponImport::<true> { goods }, sheet, pool, output).await,
+        false => super::run(&CouponImport::<false> { goods }, sheet, pool, output).await,
+    }
 }
 
-impl Import for CouponImport {
+impl<const FOLD: bool> Import for CouponImport<FOLD> {
     type Row = StagedCoupon;
 
     fn parse(row: &Row<'_>) -> Result<StagedCoupon, String> {
-        Ok(StagedCoupon {
-            code: row.required("code", field::id)?,
-            expires_at: row.optional("expires_at", field::time)?,
-        })
+        let code = row.required("code", field::id)?;
+        let (code, shown) = if FOLD { fold::spelled(code) } else { (code, None) };
+        let expires_at = row.optional("expires_at", field::time)?;
+        Ok(StagedCoupon { code, shown, expires_at })
     }
 
     async fn apply(&self, db: &mut PgConnection, chunk: Chunk) -> anyhow::Result<Applied> {
-        coupons::lock(&mut *db, self.goods).await?;
+        if coupons::lock(&mut *db, self.goods).await? != FOLD {
+            bail!(fold::CHANGED);
+        }
         let added = coupons::insert(&mut *db, self.goods, chunk).await?;
         if added > 0 {
             coupons::add_codes(&mut *db, self.goods, added).await?;
@@ -85,7 +95,10 @@ impl Import for CouponImport {
     }
 }
 
-fn refusal(Conflict { line, code, expires_at }: Conflict) -> BadRow {
+fn refusal(Conflict { line, code, is_in_other_case, expires_at }: Conflict) -> BadRow {
+    if is_in_other_case {
+        return BadRow { line: line as u64, reason: fold::COLLISION.to_owned() };
+    }
     let expiry = expires_at.map_or("no expiry".to_owned(), |at| format!("expiry {}", rfc3339(at)));
     BadRow {
         line: line as u64,

@@ -5,6 +5,7 @@
 mod catalogue;
 pub mod coupons;
 mod field;
+mod fold;
 pub mod goods;
 pub mod players;
 mod report;

@@ -28,6 +28,7 @@ impl Endpoint {
     /// # Errors
     /// For people.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
         let bare = text.strip_prefix("http://").unwrap_or(text);
         let (name, path) = bare.split_once('/').unwrap_or((bare, ""));
         let path = if path.is_empty() { "metrics" } else { path };

@@ -12,3 +12,4 @@ pub use deadline::BROKER_TIMEOUT;
 pub(in crate::broker) use deadline::{answered, in_time};
 pub use deadpool_lapin::Pool;
 pub(crate) use preflight::server_properties;
+pub use uri::vhost;

@@ -1,11 +1,12 @@
 //! A merchant's verification: checks a coupon and uses it up, once ever.
 
-use crate::domain::goods::Scope;
+use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::Id;
 use crate::domain::job::Job;
 use crate::domain::outcome::{Outcome, Refusal};
 use crate::domain::request::{Target, Verify};
 use crate::domain::state::{Branch, Changes, CouponUse, PinFailed, PinFailure, State};
+use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use time::{Duration, OffsetDateTime};
 
@@ -24,8 +25,9 @@ pub(super) fn decide(
     state: &mut State,
     changes: &mut Changes,
 ) -> Result<Outcome, Refusal> {
-    let row = find_group(job, &verify.group, state).ok_or(Refusal::NoSuchCoupon)?;
-    let coupon = state.coupons.get(&(row, verify.code.clone())).ok_or(Refusal::NoSuchCoupon)?;
+    let pool = find_group(job, &verify.group, state).ok_or(Refusal::NoSuchCoupon)?;
+    let (row, code) = (pool.row, pool.coupon_key(&verify.code));
+    let coupon = state.coupons.get(&(row, code.clone())).ok_or(Refusal::NoSuchCoupon)?;
     // A coupon held by another client's player looks like one that nobody holds: its use is not ours to tell.
     if coupon.holder.as_ref().is_none_or(|(client, _)| *client != job.client) {
         return Err(Refusal::CouponNotIssued);
@@ -38,12 +40,11 @@ pub(super) fn decide(
     }
     let tried = (job.client.clone(), row);
     let failures = state.pin_failures.get(&tried).map_or(&[][..], Vec::as_slice);
-    if is_locked(failures, &verify.code, job.accepted_at) {
+    if is_locked(failures, &code, job.accepted_at) {
         return Err(Refusal::PinLocked);
     }
     let Some(branch) = find_branch(state.branches.get(&row), verify) else {
-        let failure =
-            PinFailure { code: verify.code.clone(), at: job.accepted_at, forgiven: false };
+        let failure = PinFailure { code, at: job.accepted_at, forgiven: false };
         state.pin_failures.entry(tried).or_default().push(failure.clone());
         changes.pin_failures.push(PinFailed {
             client: job.client.clone(),
@@ -53,16 +54,16 @@ pub(super) fn decide(
         });
         return Err(Refusal::BranchRefused);
     };
-    if state.pin_failures.get_mut(&tried).is_some_and(|failures| forgive(failures, &verify.code)) {
-        changes.pin_resets.push((job.client.clone(), row, verify.code.clone()));
+    if state.pin_failures.get_mut(&tried).is_some_and(|failures| forgive(failures, &code)) {
+        changes.pin_resets.push((job.client.clone(), row, code.clone()));
     }
     let used = (branch.name.clone(), job.accepted_at);
     let branch = branch.row;
-    if let Some(coupon) = state.coupons.get_mut(&(row, verify.code.clone())) {
+    if let Some(coupon) = state.coupons.get_mut(&(row, code.clone())) {
         coupon.used = Some(used);
         changes.used.push(CouponUse {
             goods: row,
-            code: verify.code.clone(),
+            code,
             key: job.key,
             branch,
             at: job.accepted_at,
@@ -72,12 +73,12 @@ pub(super) fn decide(
 }
 
 /// The client's own group, else the sponsored one of that name.
-fn find_group(job: &Job, group: &Id, state: &State) -> Option<i64> {
+fn find_group<'a>(job: &Job, group: &Id, state: &'a State) -> Option<&'a Goods> {
     let target = Target::Group(group.clone());
     state
         .find(&Scope::Client(job.client.clone()), &target)
         .or_else(|| state.find(&Scope::Sponsored, &target))
-        .map(|goods| goods.row)
+        .map(Arc::as_ref)
 }
 
 fn is_locked(failures: &[PinFailure], code: &Id, at: OffsetDateTime) -> bool {

@@ -12,16 +12,20 @@ use time::OffsetDateTime;
 pub struct StagedCoupon {
     #[debug("***")]
     pub code: Id,
+    /// As it is handed out, where that is another spelling.
+    #[debug("***")]
+    pub shown: Option<Id>,
     /// When it expires by itself; never, if absent.
     pub expires_at: Option<OffsetDateTime>,
 }
 
 impl Staged for StagedCoupon {
     const TABLE: &'static str = "staged_coupon";
-    const COLUMNS: &'static str = "code, expires_at";
+    const COLUMNS: &'static str = "code, shown, expires_at";
 
     fn copy(&self, text: &mut CopyText) {
         text.text(Some(self.code.as_str()));
+        text.text(self.shown.as_ref().map(Id::as_str));
         match self.expires_at {
             Some(at) => text.time(Some(at)),
             None => text.text(Some("infinity")),
@@ -29,27 +33,28 @@ impl Staged for StagedCoupon {
     }
 }
 
-/// A code that is in the pool already, with another expiry.
+/// A code that is in the pool already, with another expiry or in another case.
 #[derive(derive_more::Debug)]
 pub struct Conflict {
     pub line: i64,
     #[debug("***")]
     pub code: String,
+    pub is_in_other_case: bool,
     /// The expiry that it has.
     pub expires_at: Option<OffsetDateTime>,
 }
 
-/// Locks the pool: the first statement of a chunk.
-pub async fn lock(db: impl PgExecutor<'_>, goods: i64) -> Result<()> {
-    sqlx::query!("select id from goods where id = $1 for update", goods).fetch_one(db).await?;
-    Ok(())
+/// Locks the pool: the first statement of a chunk. Says whether it folds case.
+pub async fn lock(db: impl PgExecutor<'_>, goods: i64) -> Result<bool> {
+    let locked = sqlx::query!("select fold_case from goods where id = $1 for update", goods);
+    Ok(locked.fetch_one(db).await?.fold_case)
 }
 
 /// Adds the codes that are not there yet, in the order of the file; says how many.
 pub async fn insert(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<i64> {
     let inserted = sqlx::query!(
-        r#"insert into coupon (goods, code, expires_at)
-           select $1, code, expires_at from staged_coupon
+        r#"insert into coupon (goods, code, shown, expires_at)
+           select $1, code, shown, expires_at from staged_coupon
            where place > $2 and place <= $3
            order by place
            on conflict (goods, code) do nothing"#,
@@ -75,11 +80,13 @@ pub async fn add_codes(db: impl PgExecutor<'_>, goods: i64, added: i64) -> Resul
 pub async fn conflicts(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<Vec<Conflict>> {
     Ok(sqlx::query_as!(
         Conflict,
-        r#"select s.line, s.code, nullif(c.expires_at, 'infinity') as expires_at
+        r#"select s.line, s.code, c.shown is distinct from s.shown as "is_in_other_case!",
+                  nullif(c.expires_at, 'infinity') as expires_at
            from staged_coupon s
-           cross join lateral (select c.expires_at from coupon c
+           cross join lateral (select c.shown, c.expires_at from coupon c
                                where c.goods = $1 and c.code = s.code offset 0) as c
-           where s.place > $2 and s.place <= $3 and c.expires_at <> s.expires_at
+           where s.place > $2 and s.place <= $3
+             and (c.expires_at, c.shown) is distinct from (s.expires_at, s.shown)
            order by s.place"#,
         goods,
         chunk.after,

@@ -5,6 +5,7 @@
 //! checked at compile time (`migrations/0002_imports.sql`).
 
 pub mod coupons;
+pub mod fold;
 pub mod goods;
 pub mod players;
 

@@ -87,11 +87,12 @@ pub(super) async fn free_codes(
     let latest: Vec<OffsetDateTime> = pools.values().map(|pool| pool.latest).collect();
     let units: Vec<i64> = pools.values().map(|pool| pool.units).collect();
     let rows = sqlx::query!(
-        r#"select pool.goods as "goods!", free.code, nullif(free.expires_at, 'infinity') as expires_at
+        r#"select pool.goods as "goods!", free.code, free.shown,
+                  nullif(free.expires_at, 'infinity') as expires_at
            from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[])
                 as pool (goods, earliest, latest, units)
            cross join lateral (
-               select c.code, c.expires_at, c.id from coupon c
+               select c.code, c.shown, c.expires_at, c.id from coupon c
                where c.goods = pool.goods and c.job_key is null and c.expires_at > pool.earliest
                order by c.expires_at, c.id
                limit pool.units + (
@@ -109,13 +110,17 @@ pub(super) async fn free_codes(
     .await?;
     let mut free: HashMap<i64, VecDeque<FreeCode>> = HashMap::new();
     for row in rows {
-        let code = FreeCode { code: Id::trusted(row.code), expires_at: row.expires_at };
+        let code = FreeCode {
+            code: Id::trusted(row.code),
+            shown: row.shown.map(Id::trusted),
+            expires_at: row.expires_at,
+        };
         free.entry(row.goods).or_default().push_back(code);
     }
     Ok(free)
 }
 
-/// The coupons that merchants ask about.
+/// The coupons that merchants ask about, by [`Goods::coupon_key`](crate::domain::goods::Goods::coupon_key).
 pub(super) async fn coupons(
     db: impl PgExecutor<'_>,
     wanted: &BTreeSet<(i64, Id)>,

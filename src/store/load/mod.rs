@@ -117,7 +117,7 @@ async fn load_verifies(db: &mut PgConnection, jobs: &[Job], state: &mut State) -
     let mut tried: BTreeMap<(ClientId, i64), (OffsetDateTime, OffsetDateTime)> = BTreeMap::new();
     for (job, verify) in verifies(jobs).filter(|(job, _)| is_new(job, state)) {
         for goods in verify_goods(job, verify, state) {
-            coupons.insert((goods.row, verify.code.clone()));
+            coupons.insert((goods.row, goods.coupon_key(&verify.code)));
             let span = (job.accepted_at, job.accepted_at);
             tried
                 .entry((job.client.clone(), goods.row))

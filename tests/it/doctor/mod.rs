@@ -5,6 +5,7 @@ mod broker;
 mod database;
 mod management;
 mod rights;
+mod spelling;
 mod start;
 
 use harness::{Role, Site};

@@ -1,9 +1,10 @@
 //! Loads a `World` into a `State`, as the store would.
 
 use super::ask::{Ask, pin_hash};
-use super::shop::{Code, NOW, Row, World, at, client, id, player, row};
+use super::shop::{Code, NOW, Name, Row, World, at, client, id, player, row};
+use crate::domain::fold::folded;
 use crate::domain::goods::{Goods, Scope};
-use crate::domain::id::ClientId;
+use crate::domain::id::{ClientId, Id};
 use crate::domain::request::Target;
 use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, State, Stored};
 use std::collections::{BTreeMap, VecDeque};
@@ -57,6 +58,7 @@ impl World {
             ends_at: terms.ends.map(at),
             coupon_expires_at: terms.coupon_end.map(at),
             coupon_days: terms.coupon_days,
+            fold_case: terms.fold_case,
             granted: granted.sum(),
         }
     }
@@ -65,8 +67,18 @@ impl World {
         let mut free: Vec<&Code> =
             self.codes.iter().filter(|c| c.goods == place && c.holder.is_none()).collect();
         free.sort_by_key(|code| code.expires.unwrap_or(i64::MAX));
-        let load = |c: &Code| FreeCode { code: id(c.code), expires_at: c.expires.map(at) };
+        let load = |c: &Code| {
+            let (code, shown) = (self.key(c.goods, c.code), id(c.code));
+            let shown = (shown != code).then_some(shown);
+            FreeCode { code, shown, expires_at: c.expires.map(at) }
+        };
         free.into_iter().map(load).collect()
+    }
+
+    /// As the pool at this place stores the code.
+    fn key(&self, place: usize, code: Name) -> Id {
+        let code = id(code);
+        if self.goods[place].fold_case { folded(&code) } else { code }
     }
 
     fn load_usage(&self, state: &mut State) {
@@ -88,7 +100,7 @@ impl World {
                 valid_until: code.valid_until.map(at),
                 used: code.used.map(|(branch, when)| (branch.to_owned(), at(when))),
             };
-            state.coupons.insert((row(code.goods), id(code.code)), coupon);
+            state.coupons.insert((row(code.goods), self.key(code.goods, code.code)), coupon);
         }
         for (number, (place, name, key_id, pin)) in (1..).zip(&self.branches) {
             state.branches.entry(row(*place)).or_default().push(Branch {
@@ -101,7 +113,7 @@ impl World {
         for wrong in &self.wrong_pins {
             let failures = state.pin_failures.entry((client(wrong.client), row(wrong.goods)));
             failures.or_default().push(PinFailure {
-                code: id(wrong.code),
+                code: self.key(wrong.goods, wrong.code),
                 at: at(wrong.at),
                 forgiven: wrong.forgiven,
             });

@@ -10,6 +10,7 @@ mod agreement;
 mod answer;
 mod ask;
 mod duplicates;
+mod folding;
 mod limits;
 mod load;
 mod model;

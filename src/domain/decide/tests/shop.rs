@@ -30,6 +30,7 @@ pub(super) struct Row {
     pub(super) ends: Option<i64>,
     pub(super) coupon_end: Option<i64>,
     pub(super) coupon_days: Option<i32>,
+    pub(super) fold_case: bool,
 }
 
 pub(super) fn own(goods_id: Name) -> Row {

@@ -3,6 +3,10 @@
 //! A value that cannot be read is refused with the name of its source, the variable or the flag, and
 //! with what it must be. The value itself is shown unless the setting is a secret (`hide_env_values`).
 
+mod url;
+
+pub(crate) use url::{UrlOf, url};
+
 use clap::builder::TypedValueParser;
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
@@ -24,11 +28,29 @@ pub(crate) struct Setting<T, F> {
 }
 
 /// `read` returns none for what is not `must_be`.
-pub(crate) fn setting<T, F>(must_be: impl Into<String>, read: F) -> Setting<T, F>
+pub(crate) fn setting<T>(
+    must_be: impl Into<String>,
+    read: impl Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+) -> impl TypedValueParser<Value = T>
 where
-    F: Fn(&str) -> Option<T>,
+    T: Clone + Send + Sync + 'static,
+{
+    refusing(must_be, move |text: &str| read(text).ok_or_else(String::new))
+}
+
+/// The same, and `read` says what is wrong, in words that show nothing of a secret.
+fn refusing<T, F>(must_be: impl Into<String>, read: F) -> Setting<T, F>
+where
+    F: Fn(&str) -> Result<T, String>,
 {
     Setting { must_be: must_be.into(), read, of: PhantomData }
+}
+
+/// Whether it stands between quotes, as in a file from which nobody took them away.
+pub(crate) fn is_quoted(text: &str) -> bool {
+    ['"', '\'']
+        .iter()
+        .any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote))
 }
 
 /// Any text, kept out of logs.
@@ -46,7 +68,7 @@ pub(crate) fn boolean() -> impl TypedValueParser<Value = bool> {
 
 /// An address to listen on or to ask.
 pub(crate) fn address() -> impl TypedValueParser<Value = SocketAddr> {
-    setting("an IP address and a port, as in 127.0.0.1:8080", |text| text.parse().ok())
+    setting("an IP address and a port, as in 127.0.0.1:8080", |text| text.trim().parse().ok())
 }
 
 /// A whole number within these bounds.
@@ -68,7 +90,7 @@ pub(crate) fn ratio() -> impl TypedValueParser<Value = f64> {
 impl<T, F> TypedValueParser for Setting<T, F>
 where
     T: Clone + Send + Sync + 'static,
-    F: Fn(&str) -> Option<T> + Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
 {
     type Value = T;
 
@@ -83,13 +105,13 @@ where
         value: &OsStr,
         source: ValueSource,
     ) -> Result<T, Error> {
-        let read = value.to_str().and_then(&self.read);
-        read.ok_or_else(|| self.refusal(arg, value, source).with_cmd(cmd))
+        let read = value.to_str().ok_or_else(String::new).and_then(&self.read);
+        read.map_err(|why| self.refusal(arg, value, source, &why).with_cmd(cmd))
     }
 }
 
 impl<T, F> Setting<T, F> {
-    fn refusal(&self, arg: Option<&Arg>, value: &OsStr, source: ValueSource) -> Error {
+    fn refusal(&self, arg: Option<&Arg>, value: &OsStr, source: ValueSource, why: &str) -> Error {
         let variable = arg.and_then(Arg::get_env).filter(|_| source == ValueSource::EnvVariable);
         let name = match (variable, arg) {
             (Some(variable), _) => variable.to_string_lossy().into_owned(),
@@ -97,7 +119,11 @@ impl<T, F> Setting<T, F> {
             (None, None) => "the value".to_owned(),
         };
         let is_secret = arg.is_some_and(Arg::is_hide_env_values_set);
-        let shown = if is_secret { String::new() } else { format!(", and is {value:?}") };
-        Error::raw(ErrorKind::ValueValidation, format!("{name} must be {}{shown}\n", self.must_be))
+        let found = match (why, is_secret) {
+            ("", true) => String::new(),
+            ("", false) => format!(", and is {value:?}"),
+            (why, _) => format!(", but {why}"),
+        };
+        Error::raw(ErrorKind::ValueValidation, format!("{name} must be {}{found}\n", self.must_be))
     }
 }
