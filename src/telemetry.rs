@@ -1,5 +1,7 @@
-//! Logs: to standard error, as text for people or JSON for machines.
+//! Logs: to standard error, as text for people or JSON for machines. An event is a line, and all of it is
+//! [printable](crate::printable), for broker, database and callers have put in what they like.
 
+use crate::printable;
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
@@ -23,9 +25,30 @@ pub fn init(as_json: bool) {
         .with_target("lapin::channel", LevelFilter::OFF)
         .with_target("sqlx", LevelFilter::ERROR);
     let colours = io::stderr().is_terminal();
+    let writer = move || Line { inner: writer(), as_json, colours };
     let format = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let format = if as_json { format.json().boxed() } else { format.boxed() };
     tracing_subscriber::registry().with(format.with_filter(kept_quiet)).with(chosen).init();
+}
+
+/// Takes an event at a time, as the formatter gives it.
+struct Line<W> {
+    inner: W,
+    as_json: bool,
+    colours: bool,
+}
+
+impl<W: io::Write> io::Write for Line<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(event);
+        let colours = self.colours && !self.as_json;
+        self.inner.write_all(printable::log_line(&line, self.as_json, colours).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 fn writer() -> Box<dyn io::Write> {
@@ -49,5 +72,54 @@ pub fn hush() -> Hushed {
 impl Drop for Hushed {
     fn drop(&mut self) {
         HUSHED.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printable::is_printable;
+    use crate::printable::tests::UNPRINTABLE;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic while writing").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(as_json: bool, colours: bool) -> String {
+        let written = Shared::default();
+        let to = written.clone();
+        let writer = move || Line { inner: to.clone(), as_json, colours };
+        let format = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+        let format = if as_json { format.json().boxed() } else { format.boxed() };
+        let hostile: String = UNPRINTABLE.iter().collect();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(format), || {
+            tracing::error!(routing_key = %hostile, "{hostile}");
+        });
+        let bytes = written.0.lock().expect("no panic while writing").clone();
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn an_event_is_one_printable_line_whatever_it_tells_of() {
+        for (as_json, colours) in [(true, false), (true, true), (false, false), (false, true)] {
+            let line = logged(as_json, colours);
+            let line = line.strip_suffix('\n').expect("a line");
+            let ours = |c: char| colours && !as_json && c == '\u{1b}';
+            assert!(line.chars().all(|c| is_printable(c) || ours(c)), "{line:?}");
+            assert!(line.contains("202e"), "{line:?}");
+            // Colours are all that is left of escape sequences.
+            assert!(line.split('\u{1b}').skip(1).all(|rest| rest.starts_with('[')), "{line:?}");
+            assert!(!as_json || serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        }
     }
 }

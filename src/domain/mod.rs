@@ -21,3 +21,4 @@ pub mod params;
 pub mod request;
 pub mod state;
 pub mod visible;
+pub mod whole;

@@ -28,7 +28,8 @@ pub fn visible(text: &str) -> Result<&str, Invisible> {
     }
 }
 
-fn is_invisible(character: char) -> bool {
+/// Whether nobody sees it: [`visible`] names the kinds.
+pub fn is_invisible(character: char) -> bool {
     use GeneralCategory::{Format, LineSeparator, ParagraphSeparator};
     matches!(character.general_category(), Format | LineSeparator | ParagraphSeparator)
         || is_variation_selector(character)

@@ -19,6 +19,7 @@ pub struct StagedCoupon {
 impl Staged for StagedCoupon {
     const TABLE: &'static str = "staged_coupon";
     const COLUMNS: &'static str = "code, expires_at";
+    const KEY: &'static [&'static str] = &["code"];
 
     fn copy(&self, text: &mut CopyText) {
         text.text(Some(self.code.as_str()));
@@ -30,11 +31,9 @@ impl Staged for StagedCoupon {
 }
 
 /// A code that is in the pool already, with another expiry.
-#[derive(derive_more::Debug)]
+#[derive(Debug)]
 pub struct Conflict {
     pub line: i64,
-    #[debug("***")]
-    pub code: String,
     /// The expiry that it has.
     pub expires_at: Option<OffsetDateTime>,
 }
@@ -75,7 +74,7 @@ pub async fn add_codes(db: impl PgExecutor<'_>, goods: i64, added: i64) -> Resul
 pub async fn conflicts(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<Vec<Conflict>> {
     Ok(sqlx::query_as!(
         Conflict,
-        r#"select s.line, s.code, nullif(c.expires_at, 'infinity') as expires_at
+        r#"select s.line, nullif(c.expires_at, 'infinity') as expires_at
            from staged_coupon s
            cross join lateral (select c.expires_at from coupon c
                                where c.goods = $1 and c.code = s.code offset 0) as c
