@@ -29,8 +29,7 @@ pub fn json(json: &str) -> Cow<'_, str> {
     })
 }
 
-/// A line of the log, which ends with its only line end. Its colours are escape sequences of our own; the
-/// formatter has escaped all others.
+/// A line of the log, which ends with its only line end. With colours it has escape sequences, which are ours.
 pub fn log_line(line: &str, as_json: bool, colours: bool) -> String {
     let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
     let escape: fn(&str) -> Cow<'_, str> = if as_json { json } else { text };

@@ -2,10 +2,15 @@
 //! [printable](crate::printable), for broker, database and callers have put in what they like.
 
 use crate::printable;
+use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 static HUSHED: AtomicBool = AtomicBool::new(false);
@@ -25,10 +30,35 @@ pub fn init(as_json: bool) {
         .with_target("lapin::channel", LevelFilter::OFF)
         .with_target("sqlx", LevelFilter::ERROR);
     let colours = io::stderr().is_terminal();
+    let format = layer(writer, as_json, colours).with_filter(kept_quiet);
+    tracing_subscriber::registry().with(format).with(chosen).init();
+}
+
+fn layer<S, W: io::Write + 'static>(
+    writer: impl Fn() -> W + Send + Sync + 'static,
+    as_json: bool,
+    colours: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
     let writer = move || Line { inner: writer(), as_json, colours };
     let format = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
-    let format = if as_json { format.json().boxed() } else { format.boxed() };
-    tracing_subscriber::registry().with(format.with_filter(kept_quiet)).with(chosen).init();
+    match as_json {
+        true => format.json().boxed(),
+        false => format.fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
+    }
+}
+
+/// As the formatter does, but with nothing in a value that would pass for a colour of ours.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    let value = printable::text(&value);
+    match (field.name(), writer.has_ansi_escapes()) {
+        ("message", _) => writer.write_str(&value),
+        (name, true) => write!(writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{value}"),
+        (name, false) => write!(writer, "{name}={value}"),
+    }
 }
 
 /// Takes an event at a time, as the formatter gives it.
@@ -98,9 +128,7 @@ mod tests {
     fn logged(as_json: bool, colours: bool) -> String {
         let written = Shared::default();
         let to = written.clone();
-        let writer = move || Line { inner: to.clone(), as_json, colours };
-        let format = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
-        let format = if as_json { format.json().boxed() } else { format.boxed() };
+        let format = layer(move || to.clone(), as_json, colours);
         let hostile: String = UNPRINTABLE.iter().collect();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(format), || {
             tracing::error!(routing_key = %hostile, "{hostile}");
@@ -117,8 +145,9 @@ mod tests {
             let ours = |c: char| colours && !as_json && c == '\u{1b}';
             assert!(line.chars().all(|c| is_printable(c) || ours(c)), "{line:?}");
             assert!(line.contains("202e"), "{line:?}");
-            // Colours are all that is left of escape sequences.
-            assert!(line.split('\u{1b}').skip(1).all(|rest| rest.starts_with('[')), "{line:?}");
+            let colours = line.split('\u{1b}').skip(1).map(|rest| &rest[..2]);
+            assert!(colours.into_iter().all(|code| ["[0", "[2", "[3"].contains(&code)), "{line:?}");
+            assert!(line.contains("routing_key"), "{line:?}");
             assert!(!as_json || serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
         }
     }

@@ -120,7 +120,8 @@ async fn names_from_a_database_or_a_file_do_nothing() {
     site.close().await;
 }
 
-#[tokio::test]
+// The page must be served while the command is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn labels_of_another_process_do_nothing() {
     let site = Site::open().await;
     let label = HOSTILE.replace(['\r', '\n', '\u{85}', '\u{2028}'], "");
