@@ -1,5 +1,5 @@
 //! Logs: to standard error, as text for people or JSON for machines. An event is a line, and all of it is
-//! [printable](crate::printable), for broker, database and callers have put in what they like.
+//! [`printable`], for broker, database and callers have put in what they like.
 
 use crate::printable;
 use std::fmt::{self, Debug};

@@ -1,5 +1,5 @@
 //! What a command says: its result to stdout, as aligned text or as JSON; all else to stderr. Nothing
-//! reaches a terminal that is not [printable](crate::printable).
+//! reaches a terminal that is not [`printable`].
 
 use crate::printable;
 use crate::progress::{Progress, Unit};

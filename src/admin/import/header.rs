@@ -97,9 +97,12 @@ impl Header {
 
     /// Whether a row is a header again, of this file or of another one that was joined to it.
     pub(super) fn is_again(&self, record: &ByteRecord) -> bool {
-        let is_first_known =
-            record.get(0).is_some_and(|field| self.columns.known(&name(field)).is_some());
-        is_first_known && Self::read(record, self.columns).is_ok()
+        // Most rows are none by their first field already, and there may be millions.
+        let first = record.get(0).unwrap_or_default();
+        let is_known = |column: &&str| column.as_bytes().eq_ignore_ascii_case(first.trim_ascii());
+        let Columns { required, optional, .. } = self.columns;
+        let may_be = !first.is_ascii() || required.iter().chain(optional).any(is_known);
+        may_be && Self::read(record, self.columns).is_ok()
     }
 }
 
