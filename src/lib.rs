@@ -11,9 +11,9 @@
 //! Each imports only from those above it:
 //!
 //! - [`domain`]: the rules, pure;
-//! - [`wire`], [`secrets`], [`retry`], [`failpoint`], [`gauges`], [`progress`], [`server`], [`client`]: shapes of
-//!   messages, keyed hashes, pauses, faults on purpose, what is measured on demand, how far work is,
-//!   connections in and out;
+//! - [`wire`], [`secrets`], [`retry`], [`failpoint`], [`gauges`], [`printable`], [`progress`], [`server`],
+//!   [`client`]: shapes of messages, keyed hashes, pauses, faults on purpose, what is measured on demand, what
+//!   may be printed, how far work is, connections in and out;
 //! - [`traces`]: spans, and their way to a collector;
 //! - [`store`]: all SQL; [`broker`]: all AMQP;
 //! - [`ingress`], [`worker`], [`admin`]: the two services, and the operator's commands;
@@ -36,6 +36,7 @@ pub mod domain;
 pub mod client;
 pub mod failpoint;
 pub mod gauges;
+pub mod printable;
 pub mod progress;
 pub mod retry;
 pub mod secrets;

@@ -3,6 +3,7 @@
 
 use clap::CommandFactory as _;
 use redeemq::config::Cli;
+use redeemq::printable::is_printable;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt as _;
 use std::process::{Command, Output};
@@ -222,6 +223,20 @@ fn a_wrong_flag_is_named_by_the_flag_and_not_by_its_variable() {
     let said = complaint(&redeemq(&["worker", "--lanes", "65"], &variables));
     assert!(said.starts_with("error: --lanes <N> must be "), "{said}");
     assert!(!said.contains("REDEEMQ_LANES"), "{said}");
+}
+
+#[test]
+fn what_was_typed_is_quoted_without_what_acts_on_a_terminal() {
+    let hostile = "\u{1b}[31m\u{9b}2J\u{202e}\u{200b}\u{7}";
+    for words in
+        [&[hostile][..], &["client", "list", "--x\u{1b}[31m\u{202e}"], &["top", "--every", hostile]]
+    {
+        let output = redeemq(words, &[]);
+        let said = complaint(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.lines().all(|line| line.chars().all(is_printable)), "{said:?}");
+        assert!(said.starts_with("error: ") && said.contains("\\u{202e}"), "{said}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whose goods a command is about.
 
 use crate::domain::goods::Scope;
-use crate::domain::id::{BadId, ClientId, Id};
+use crate::domain::id::{self, BadId, ClientId, Id};
 use crate::store::clients;
 use anyhow::bail;
 use clap::Args;
@@ -62,15 +62,28 @@ pub(super) async fn client_must_exist(client: &ClientId, pool: &PgPool) -> anyho
     Ok(())
 }
 
-/// A name for people.
+/// A name for people, without white space around it.
 ///
 /// # Errors
-/// When it is blank, too long, or would garble a terminal.
+/// When it is blank, too long, or has a control or an invisible character, as in ids.
 pub fn name(text: &str) -> Result<String, BadId> {
-    match text {
-        _ if text.trim().is_empty() => Err(BadId::Blank),
-        _ if text.len() > NAME_MAX_BYTES => Err(BadId::TooLong(NAME_MAX_BYTES)),
-        _ if text.chars().any(char::is_control) => Err(BadId::Control),
-        _ => Ok(text.to_owned()),
+    id::checked(text, NAME_MAX_BYTES).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printable::tests::UNPRINTABLE;
+
+    #[test]
+    fn a_name_is_what_people_see() {
+        assert_eq!(name("\u{a0}Odéon, Main Street \r\n"), Ok("Odéon, Main Street".to_owned()));
+        assert_eq!(name(&"x".repeat(255)).map(|name| name.len()), Ok(255));
+        for bad in ["", " \u{3000}", &"x".repeat(256)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+        for character in UNPRINTABLE {
+            assert!(name(&format!("Odéon{character}Main")).is_err(), "{character:?}");
+        }
     }
 }

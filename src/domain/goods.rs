@@ -2,6 +2,7 @@
 
 use super::fold::folded;
 use super::id::{ClientId, Id};
+use super::whole::whole;
 use std::fmt;
 use std::str::FromStr;
 use time::{Duration, OffsetDateTime};
@@ -54,27 +55,27 @@ impl fmt::Display for Asset {
     }
 }
 
-/// A price or asset that can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// A price or asset that can't be read. It repeats nothing of the text, which may be a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadPrice {
     /// Neither `point`, `badge:<id>` nor `custom:<id>`.
-    #[error("`{0}` is no asset: use point, badge:<id> or custom:<id>")]
-    Asset(String),
+    #[error("is no asset: use point, badge:<id> or custom:<id>")]
+    Asset,
     /// No `=`, or no whole number of 1 or more behind it.
     #[error(
-        "`{0}` is no price: use asset=amount with a whole amount from 1 to 1000000000000, parted by `;`"
+        "is no price: use asset=amount with a whole amount from 1 to 1000000000000, parted by `;`"
     )]
-    Amount(String),
+    Amount,
     /// The same asset twice.
-    #[error("`{0}` stands twice in the price")]
-    Repeated(String),
+    #[error("names an asset twice")]
+    Repeated,
 }
 
 impl FromStr for Asset {
     type Err = BadPrice;
 
     fn from_str(text: &str) -> Result<Self, BadPrice> {
-        let bad = || BadPrice::Asset(text.to_owned());
+        let bad = || BadPrice::Asset;
         // `;` and `=` are the price column's own punctuation.
         let id = |id: &str| match Id::parse(id) {
             Ok(id) if !id.as_str().contains([';', '=']) => Ok(id),
@@ -115,19 +116,19 @@ impl FromStr for Price {
     fn from_str(text: &str) -> Result<Self, BadPrice> {
         let mut parts = Vec::new();
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let bad = || BadPrice::Amount(part.to_owned());
+            let bad = || BadPrice::Amount;
             let (asset, amount) = part.rsplit_once('=').ok_or_else(bad)?;
             let asset: Asset = asset.trim().parse()?;
-            let amount: i64 = amount.trim().parse().map_err(|_| bad())?;
+            let amount: i64 = whole(amount).map_err(|_| bad())?;
             if !(1..=PRICE_MAX).contains(&amount) {
                 return Err(bad());
             }
             parts.push((asset, amount));
         }
         parts.sort();
-        match parts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(BadPrice::Repeated(pair[0].0.to_string())),
-            None => Ok(Self(parts)),
+        match parts.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            true => Err(BadPrice::Repeated),
+            false => Ok(Self(parts)),
         }
     }
 }
@@ -218,8 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_price_is_refused_with_the_part_that_is_bad() {
+    fn a_bad_price_is_refused() {
+        assert_eq!("point=50.0".parse(), "point=50".parse::<Price>());
         for bad in [
+            "point=1.000",
+            "point=1,000",
+            "point=0.5",
             "point",
             "point=0",
             "point=-1",

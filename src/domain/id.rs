@@ -29,6 +29,20 @@ pub enum BadId {
     Alphabet,
 }
 
+/// The text without white space around it: the rule of ids, and of names for people.
+///
+/// # Errors
+/// When it is blank, longer than so many bytes, or has a control or an invisible character.
+pub fn checked(text: &str, bytes_max: usize) -> Result<&str, BadId> {
+    let text = visible(text)?;
+    match text {
+        "" => Err(BadId::Blank),
+        _ if text.len() > bytes_max => Err(BadId::TooLong(bytes_max)),
+        _ if text.chars().any(char::is_control) => Err(BadId::Control),
+        _ => Ok(text),
+    }
+}
+
 /// A player, goods, group, coupon code or branch name: 1 to 128 bytes, no control and no invisible
 /// characters, no white space around it. Upper and lower case are different.
 /// Cheap to clone, for one batch names the same goods hundreds of times.
@@ -41,17 +55,7 @@ impl Id {
     /// # Errors
     /// [`BadId`] says which bound was broken.
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        let text = visible(text)?;
-        if text.is_empty() {
-            return Err(BadId::Blank);
-        }
-        if text.len() > ID_MAX_BYTES {
-            return Err(BadId::TooLong(ID_MAX_BYTES));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(BadId::Control);
-        }
-        Ok(Self(text.into()))
+        Ok(Self(checked(text, ID_MAX_BYTES)?.into()))
     }
 
     /// A name that the database vouches for.

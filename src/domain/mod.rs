@@ -22,3 +22,4 @@ pub mod params;
 pub mod request;
 pub mod state;
 pub mod visible;
+pub mod whole;

@@ -32,7 +32,7 @@ pub fn is_outer(character: char) -> bool {
     character.is_whitespace() && !is_invisible(character)
 }
 
-/// A character that nobody sees.
+/// Whether nobody sees it: [`visible`] names the kinds.
 pub fn is_invisible(character: char) -> bool {
     use GeneralCategory::{Format, LineSeparator, ParagraphSeparator};
     matches!(character.general_category(), Format | LineSeparator | ParagraphSeparator)

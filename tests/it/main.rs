@@ -41,6 +41,7 @@ mod panics;
 mod pins;
 mod plans;
 mod poison;
+mod printed;
 mod refusals;
 mod rotation;
 mod schema;

@@ -1,7 +1,7 @@
 //! What the rows of a goods import mean for the goods there are. No I/O.
 
+use super::header::Header;
 use super::report::{Applied, BadRow};
-use super::sheet::Header;
 use crate::admin::owner::Owner;
 use crate::domain::goods::{Goods, Price};
 use crate::domain::id::Id;

@@ -1,13 +1,14 @@
 //! `redeemq coupons import`: codes for a pool.
 
+use super::header::Columns;
 use super::report::{Applied, BadRow};
-use super::sheet::{Columns, Row, Sheet};
+use super::sheet::{Row, Sheet};
 use super::{Import, field, fold};
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
 use crate::domain::id::Id;
-use crate::store::imports::Chunk;
 use crate::store::imports::coupons::{self, Conflict, StagedCoupon};
+use crate::store::imports::{Chunk, repeats};
 use crate::store::pools;
 use crate::wire::rfc3339;
 use anyhow::bail;
@@ -16,7 +17,7 @@ use sqlx::{PgConnection, PgPool};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const COLUMNS: Columns = Columns { required: &["code"], optional: &["expires_at"] };
+const COLUMNS: Columns = Columns { required: &["code"], optional: &["expires_at"], ids: &["code"] };
 
 /// What can be done with codes.
 #[derive(Debug, Clone, Subcommand)]
@@ -93,15 +94,18 @@ impl<const FOLD: bool> Import for CouponImport<FOLD> {
         let refused = conflicts.into_iter().map(refusal).collect();
         Ok(Applied { added, updated: 0, refused })
     }
+
+    async fn repeats(&self, db: &mut PgConnection, chunk: Chunk) -> anyhow::Result<Vec<BadRow>> {
+        repeats::prepare::<StagedCoupon>(&mut *db).await?;
+        let repeats = repeats::coupons(&mut *db, chunk).await?;
+        Ok(BadRow::repeats(repeats, "the code is"))
+    }
 }
 
-fn refusal(Conflict { line, code, is_in_other_case, expires_at }: Conflict) -> BadRow {
+fn refusal(Conflict { line, is_in_other_case, expires_at }: Conflict) -> BadRow {
     if is_in_other_case {
         return BadRow { line: line as u64, reason: fold::COLLISION.to_owned() };
     }
     let expiry = expires_at.map_or("no expiry".to_owned(), |at| format!("expiry {}", rfc3339(at)));
-    BadRow {
-        line: line as u64,
-        reason: format!("code `{code}` is in the pool already, with {expiry}"),
-    }
+    BadRow { line: line as u64, reason: format!("the code is in the pool already, with {expiry}") }
 }

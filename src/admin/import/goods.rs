@@ -1,8 +1,9 @@
 //! `redeemq goods import`: goods and pools, new or changed.
 
 use super::catalogue::Catalogue;
-use super::report::Applied;
-use super::sheet::{Columns, Header, Row, Sheet};
+use super::header::{Columns, Header};
+use super::report::{Applied, BadRow};
+use super::sheet::{Row, Sheet};
 use super::{Import, field};
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
@@ -30,6 +31,7 @@ const COLUMNS: Columns = Columns {
         "coupon_expires_at",
         "coupon_days",
     ],
+    ids: &["goods_id", "group"],
 };
 /// A hundred years.
 const COUPON_DAYS_MAX: i64 = 36_500;
@@ -147,5 +149,9 @@ impl Import for GoodsImport {
             goods::count_clients_afresh(&mut *db, &plan.limit_clients).await?;
         }
         Ok(plan.applied)
+    }
+    /// Told when they are applied: a row of the same goods would change them.
+    async fn repeats(&self, _: &mut PgConnection, _: Chunk) -> anyhow::Result<Vec<BadRow>> {
+        Ok(Vec::new())
     }
 }

@@ -2,12 +2,17 @@
 //! applied in chunks. A bad row is reported with its line and does not stop the others; running the file
 //! again adds only what is missing.
 
+mod blanks;
 mod catalogue;
 pub mod coupons;
+mod damage;
 mod field;
 mod fold;
+mod format;
 pub mod goods;
+mod header;
 pub mod players;
+mod quoting;
 mod report;
 mod sheet;
 mod source;
@@ -17,7 +22,7 @@ use super::output::Output;
 use crate::progress::{Progress, Unit};
 use crate::store::imports::{self, Chunk, Staged};
 use anyhow::Context as _;
-use report::{Applied, Tally};
+use report::{Applied, BadRow, Tally};
 use sheet::{Row, Sheet};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use std::process::ExitCode;
@@ -37,6 +42,13 @@ trait Import: Sync {
         db: &mut PgConnection,
         chunk: Chunk,
     ) -> impl Future<Output = anyhow::Result<Applied>> + Send;
+
+    /// The rows of a chunk whose key stands in the file before, where [`Self::apply`] does not tell them.
+    fn repeats(
+        &self,
+        db: &mut PgConnection,
+        chunk: Chunk,
+    ) -> impl Future<Output = anyhow::Result<Vec<BadRow>>> + Send;
 }
 
 async fn run<I: Import>(
@@ -71,8 +83,12 @@ async fn apply<I: Import>(
     imports::analyze::<I::Row>(&mut *db).await?;
     for chunk in Chunk::all(staged) {
         let mut transaction = db.begin().await?;
-        let applied = import.apply(&mut transaction, chunk).await?;
+        let mut applied = import.apply(&mut transaction, chunk).await?;
         transaction.commit().await?;
+        // Where every row was new, none was there before.
+        if applied.added < chunk.rows() {
+            applied.refuse(import.repeats(&mut *db, chunk).await?);
+        }
         progress.set(chunk.upto as u64);
         tally.applied(chunk, applied, progress);
     }

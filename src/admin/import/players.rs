@@ -1,19 +1,21 @@
 //! `redeemq players import`: what players own, added once.
 
+use super::header::Columns;
 use super::report::{Applied, BadRow};
-use super::sheet::{Columns, Row, Sheet};
+use super::sheet::{Row, Sheet};
 use super::{Import, field};
 use crate::admin::output::Output;
 use crate::admin::owner::client_must_exist;
 use crate::domain::id::{ClientId, Id};
-use crate::store::imports::Chunk;
 use crate::store::imports::players::{self, Conflict, StagedPlayer};
+use crate::store::imports::{Chunk, repeats};
 use clap::Subcommand;
 use sqlx::{PgConnection, PgPool};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const COLUMNS: Columns = Columns { required: &["player_id", "asset", "amount"], optional: &[] };
+const COLUMNS: Columns =
+    Columns { required: &["player_id", "asset", "amount"], optional: &[], ids: &["player_id"] };
 
 /// What can be done with players.
 #[derive(Debug, Clone, Subcommand)]
@@ -57,7 +59,7 @@ impl Import for PlayerImport {
     fn parse(row: &Row<'_>) -> Result<StagedPlayer, String> {
         Ok(StagedPlayer {
             player: row.required("player_id", field::id)?,
-            asset: row.required("asset", str::parse)?,
+            asset: row.required("asset", |text| text.trim().parse())?,
             amount: row.required("amount", field::whole(field::WHOLE_MAX))?,
         })
     }
@@ -73,5 +75,11 @@ impl Import for PlayerImport {
             reason: format!("import `{}` added {added} here already", self.import),
         };
         Ok(Applied { added, updated: 0, refused: conflicts.into_iter().map(refusal).collect() })
+    }
+
+    async fn repeats(&self, db: &mut PgConnection, chunk: Chunk) -> anyhow::Result<Vec<BadRow>> {
+        repeats::prepare::<StagedPlayer>(&mut *db).await?;
+        let repeats = repeats::players(&mut *db, chunk).await?;
+        Ok(BadRow::repeats(repeats, "player and asset are"))
     }
 }

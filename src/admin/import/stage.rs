@@ -16,6 +16,7 @@ const PIECES_WAITING: usize = 4;
 enum Piece {
     Rows(Vec<u8>),
     Bad(BadRow),
+    Warned(BadRow),
 }
 
 struct Count {
@@ -40,6 +41,7 @@ pub(super) async fn stage<S: Staged>(
         match piece {
             Piece::Rows(bytes) => _ = copy.send(bytes).await?,
             Piece::Bad(row) => tally.bad(row, &progress),
+            Piece::Warned(row) => tally.warn(row, &progress),
         }
     }
     let count = match reader.await? {
@@ -66,11 +68,14 @@ fn read<S: Staged>(
     let mut text = CopyText::default();
     while let Some((line, row)) = sheet.next()? {
         count.rows += 1;
-        let sent = match row.and_then(|row| parse(&row)) {
-            Ok(row) => {
+        let sent = match row.and_then(|row| Ok((parse(&row)?, row.damage()))) {
+            Ok((row, damage)) => {
                 count.staged += 1;
                 text.row(count.staged, line, &row);
-                text.len() < PIECE_BYTES || pieces.blocking_send(Piece::Rows(text.take())).is_ok()
+                let warning = damage.map(|reason| Piece::Warned(BadRow { line, reason }));
+                warning.is_none_or(|warning| pieces.blocking_send(warning).is_ok())
+                    && (text.len() < PIECE_BYTES
+                        || pieces.blocking_send(Piece::Rows(text.take())).is_ok())
             }
             Err(reason) => pieces.blocking_send(Piece::Bad(BadRow { line, reason })).is_ok(),
         };

@@ -40,6 +40,8 @@ mod tests {
     use super::super::sample::tests::sample;
     use super::super::view::Seen;
     use super::*;
+    use crate::printable::is_printable;
+    use crate::printable::tests::UNPRINTABLE;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use ratatui::buffer::Buffer;
@@ -146,6 +148,22 @@ redeemq_lane_paused{{lane=\"{lane}\"}} {paused}\n"
     fn a_narrow_window_has_all_tables_below_each_other() {
         let (_, screen) = drawn(Some(&view(0, &[])), 44, 40, true);
         holds(&screen, &["JOBS A SECOND", "LATENCY", "QUEUES", "WATCHED", "REFUSALS", "HEALTH"]);
+    }
+
+    #[test]
+    fn labels_and_reasons_of_others_do_nothing_to_the_screen() {
+        let hostile: String = UNPRINTABLE.iter().filter(|c| !"\n\r".contains(**c)).collect();
+        let page = format!(
+            "redeemq_queue_messages{{queue=\"{hostile}\"}} 1
+redeemq_results_total{{outcome=\"{hostile}\"}} 1
+redeemq_goods_remaining{{owner=\"{hostile}\",goods=\"{hostile}\"}} 1\n"
+        );
+        let away = format!("away: {hostile}");
+        let view = view(0, &[("h:1", &page), ("h:2", &away)]);
+        let (_, screen) = drawn(Some(&view), 250, 90, true);
+        holds(&screen, &["h:2 is down: \\u{0}", "\\u{202e}"]);
+        assert!(screen.lines().all(|line| line.chars().all(is_printable)), "{screen:?}");
+        assert!(super::super::text::lines(&view).iter().all(|line| line.chars().all(is_printable)));
     }
 
     #[test]

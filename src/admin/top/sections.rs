@@ -5,10 +5,11 @@ use super::rates::Operation;
 use super::section::{Row, Section};
 use super::view::View;
 use super::words::{UNKNOWN, count, rate, seconds};
-use crate::wire;
+use crate::{printable, wire};
 
+/// Labels and names are those of whatever process or broker was asked.
 fn row<const N: usize>(cells: [String; N], alarm: bool) -> Row {
-    Row { cells: cells.into(), alarm }
+    Row { cells: cells.map(|cell| printable::text(&cell).into_owned()).into(), alarm }
 }
 
 /// Jobs, their results and how long both took.
@@ -164,7 +165,8 @@ pub(super) fn troubles(view: &View) -> Vec<String> {
         Some(format!("{} is down: {}", process.address, process.away.as_ref()?))
     });
     let broker = view.broker_away.iter().map(|why| format!("the broker is down: {why}"));
-    away.chain(broker).chain(view.health.troubles.iter().cloned()).collect()
+    let all = away.chain(broker).chain(view.health.troubles.iter().cloned());
+    all.map(|trouble| printable::text(&trouble).into_owned()).collect()
 }
 
 /// Who is looked at, and when.

@@ -22,6 +22,7 @@ pub struct StagedCoupon {
 impl Staged for StagedCoupon {
     const TABLE: &'static str = "staged_coupon";
     const COLUMNS: &'static str = "code, shown, expires_at";
+    const KEY: &'static [&'static str] = &["code"];
 
     fn copy(&self, text: &mut CopyText) {
         text.text(Some(self.code.as_str()));
@@ -34,11 +35,9 @@ impl Staged for StagedCoupon {
 }
 
 /// A code that is in the pool already, with another expiry or in another case.
-#[derive(derive_more::Debug)]
+#[derive(Debug)]
 pub struct Conflict {
     pub line: i64,
-    #[debug("***")]
-    pub code: String,
     pub is_in_other_case: bool,
     /// The expiry that it has.
     pub expires_at: Option<OffsetDateTime>,
@@ -80,7 +79,7 @@ pub async fn add_codes(db: impl PgExecutor<'_>, goods: i64, added: i64) -> Resul
 pub async fn conflicts(db: impl PgExecutor<'_>, goods: i64, chunk: Chunk) -> Result<Vec<Conflict>> {
     Ok(sqlx::query_as!(
         Conflict,
-        r#"select s.line, s.code, c.shown is distinct from s.shown as "is_in_other_case!",
+        r#"select s.line, c.shown is distinct from s.shown as "is_in_other_case!",
                   nullif(c.expires_at, 'infinity') as expires_at
            from staged_coupon s
            cross join lateral (select c.shown, c.expires_at from coupon c

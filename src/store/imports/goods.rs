@@ -30,6 +30,7 @@ impl Staged for StagedGoods {
     const TABLE: &'static str = "staged_goods";
     const COLUMNS: &'static str = "goods_id, name, group_name, quantity, per_player, per_client, price, \
                                    starts_at, ends_at, coupon_expires_at, coupon_days";
+    const KEY: &'static [&'static str] = &["goods_id"];
 
     fn copy(&self, text: &mut CopyText) {
         text.text(Some(self.goods_id.as_str()));

@@ -8,6 +8,7 @@ pub mod coupons;
 pub mod fold;
 pub mod goods;
 pub mod players;
+pub mod repeats;
 
 use super::error::Result;
 use sqlx::postgres::PgCopyIn;
@@ -23,6 +24,8 @@ pub trait Staged: Send + 'static {
     const TABLE: &'static str;
     /// Its columns behind `place` and `line`, parted by commas.
     const COLUMNS: &'static str;
+    /// Those of which no two rows of a file may have the same.
+    const KEY: &'static [&'static str];
 
     /// Writes these columns in this order.
     fn copy(&self, text: &mut CopyText);

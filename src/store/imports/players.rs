@@ -18,6 +18,7 @@ pub struct StagedPlayer {
 impl Staged for StagedPlayer {
     const TABLE: &'static str = "staged_player";
     const COLUMNS: &'static str = "player_id, asset, amount";
+    const KEY: &'static [&'static str] = &["player_id", "asset"];
 
     fn copy(&self, text: &mut CopyText) {
         text.text(Some(self.player.as_str()));

@@ -4,6 +4,7 @@ mod audit;
 mod branches;
 mod clients;
 mod coupons;
+mod files;
 mod fold;
 mod goods;
 mod players;

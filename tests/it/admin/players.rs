@@ -41,11 +41,11 @@ async fn another_amount_for_the_same_is_a_bad_row() {
     in_world(|world| async move {
         world.client("acme").await;
         let head = "player_id,asset,amount";
-        let (code, report) = world
-            .import(IMPORT, format!("{head}\np,point,5\np,point,5\np,point,6\nq,point,1\n"))
-            .await;
-        assert_eq!((code, counts(&report)), (1, [4, 2, 0, 1, 1]));
-        assert_eq!(bad(&report), [(4, "import `jan` added 5 here already".to_owned())]);
+        let (code, report) = world.import(IMPORT, format!("{head}\np,point,5\nq,point,1\n")).await;
+        assert_eq!((code, counts(&report)), (0, [2, 2, 0, 0, 0]));
+        let (code, report) = world.import(IMPORT, format!("{head}\np,point,6\nq,point,1\n")).await;
+        assert_eq!((code, counts(&report)), (1, [2, 0, 0, 1, 1]));
+        assert_eq!(bad(&report), [(2, "import `jan` added 5 here already".to_owned())]);
         let (code, report) = world.import(IMPORT, format!("{head}\np,point,0\n")).await;
         assert_eq!((code, counts(&report)), (1, [1, 0, 0, 0, 1]));
         assert_eq!(balances(&world).await, "p point 5, q point 1");
