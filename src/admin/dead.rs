@@ -248,7 +248,7 @@ fn received(letter: &DeadLetter) -> Received {
         body: letter.body.clone(),
         properties: letter.properties.clone(),
         delivery_count: letter.attempts,
-        is_over_broker_limit: false,
+        death: None,
     }
 }
 

@@ -32,4 +32,9 @@ impl Content {
     pub fn of_unacceptable(operation: Operation, params: &Params) -> Self {
         Self::of(operation, &["unacceptable", &params.canonical_without(&SECRET_PARAMS)])
     }
+
+    /// For parameters that are not even an object: they may hold secrets, so all of them are the same.
+    pub fn of_unreadable(operation: Operation) -> Self {
+        Self::of(operation, &["unreadable"])
+    }
 }

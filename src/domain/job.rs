@@ -49,10 +49,11 @@ pub enum JobId {
 }
 
 impl JobId {
-    /// Reads either form; none for a text that no one can have been given.
+    /// Reads either kind; none for a text that no one can have been given. A UUID may have any of its usual
+    /// forms; its one canonical form, which is written, is in lower case with hyphens.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() == 36 {
-            return Uuid::try_parse(text).ok().map(JobId::Foreign);
+        if let Ok(key) = Uuid::try_parse(text) {
+            return Some(JobId::Foreign(key));
         }
         let bytes: [u8; ID_BYTES] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (key, rest) = bytes.split_first_chunk()?;
@@ -87,7 +88,7 @@ impl std::fmt::Display for JobId {
 /// One job as a worker takes it from the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// The id as the message carried it.
+    /// The id in its canonical form.
     pub job_id: String,
     /// K.
     pub key: Uuid,
@@ -126,10 +127,22 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_id_is_a_hyphenated_uuid() {
+    fn a_foreign_id_is_a_uuid_in_any_form_and_is_written_in_one() {
         let key = Uuid::now_v7();
-        assert_eq!(JobId::parse(&key.to_string()), Some(JobId::Foreign(key)));
-        for bad in ["", "1", "not-a-uuid-at-all-but-36-characters-x", "ffff"] {
+        let forms = [
+            key.hyphenated().to_string(),
+            key.simple().to_string(),
+            key.braced().to_string(),
+            key.urn().to_string(),
+            key.hyphenated().to_string().to_uppercase(),
+            key.simple().to_string().to_uppercase(),
+        ];
+        for form in forms {
+            let id = JobId::parse(&form);
+            assert_eq!(id, Some(JobId::Foreign(key)), "{form}");
+            assert_eq!(id.map(|id| id.to_string()), Some(key.to_string()), "{form}");
+        }
+        for bad in ["", "1", "not-a-uuid-at-all-but-36-characters-x", "ffff", "{}", "urn:uuid:"] {
             assert_eq!(JobId::parse(bad), None, "{bad}");
         }
     }

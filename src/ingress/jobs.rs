@@ -65,7 +65,7 @@ pub(super) async fn status(
             return Err(Rejection::new(Code::Unavailable));
         }
     };
-    let response = success(200, &describe(&job, &job_id, &standing));
+    let response = success(200, &describe(&job, &job.id.to_string(), &standing));
     Ok(match wait {
         Some(wait) => applied(response, wait.as_secs()),
         None => response,

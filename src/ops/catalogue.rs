@@ -137,7 +137,7 @@ pub const ALL: &[Metric] = &[
     metric(Worker, Counter, "redeemq_sessions_lost_total", &[], ONE,
         "Broker sessions lost by lanes of a worker."),
     metric(Worker, Counter, "redeemq_dead_total", &["reason"],
-        &[&["undecodable"], &["attempts"], &["poison"]],
+        &[&["undecodable"], &["attempts"], &["poison"], &["broker"]],
         "Dead letters."),
     metric(Worker, Gauge, "redeemq_goods_remaining", &["owner", "goods"], NONE,
         "Units of watched goods that can still be granted."),

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod envelope;
 mod event;
+mod members;
 pub mod reply;
 pub mod request;
 pub mod schema;

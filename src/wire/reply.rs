@@ -27,7 +27,7 @@ pub struct Queued<'a> {
 /// What became of a job.
 #[derive(Serialize, JsonSchema)]
 pub struct Status<'a> {
-    /// As it was asked for.
+    /// In its canonical form.
     pub job_id: &'a str,
     /// `dead` is undecided, and an operator decides.
     #[schemars(extend("enum" = ["queued", "done", "dead"]))]

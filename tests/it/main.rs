@@ -11,6 +11,7 @@ mod auth;
 mod away;
 mod backlog;
 mod books;
+mod broker_dead;
 mod cost;
 mod coupons;
 mod crashes;

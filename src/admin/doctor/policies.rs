@@ -4,7 +4,9 @@ use super::finding::Examination;
 use super::options::Settings;
 use crate::broker::inspect::management::{Management, RealQueue};
 use crate::broker::topology::lanes;
-use crate::broker::topology::{Argument, BROKER_DELIVERY_LIMIT, DEAD, DELIVERY_LIMIT, Queue};
+use crate::broker::topology::{
+    Argument, BROKER_DELIVERY_LIMIT, DEAD, DEAD_NOTICES, DELIVERY_LIMIT, Queue,
+};
 use crate::broker::{Connection, Result};
 use serde_json::{Map, Value};
 
@@ -99,7 +101,10 @@ fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)>
         ("max-length" | "max-length-bytes", DEAD) => {
             Some((true, "the oldest dead letters would be dropped"))
         }
-        (_, DEAD) => None,
+        ("delivery-limit" | "max-length" | "max-length-bytes", DEAD_NOTICES) => {
+            Some((true, "callers would not be told of jobs that the broker dead-lettered"))
+        }
+        (_, DEAD | DEAD_NOTICES) => None,
         ("overflow", _) if value != "reject-publish" => {
             Some((true, "a full queue would drop jobs that were answered 202"))
         }

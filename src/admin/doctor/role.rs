@@ -1,7 +1,7 @@
 //! What a process has to be able to do, by its role.
 
 use crate::broker::inspect::probe::Right::{self, Configure, Read, Write};
-use crate::broker::topology::{DEAD, REQUESTS, RESULTS, UNROUTED};
+use crate::broker::topology::{DEAD, DEAD_NOTICES, REQUESTS, RESULTS, UNROUTED};
 use clap::ValueEnum;
 
 /// The process whose place `doctor` takes: it uses that process's URLs, and so its users.
@@ -21,19 +21,22 @@ const REPLY: &str = "redeem.reply.none-has-this-name";
 const DEFAULT_EXCHANGE: &str = "";
 
 /// A worker declares everything, and to bind a queue one must read its exchange.
-const WORKER_AT_BROKER: [(Right, &str); 12] = [
+const WORKER_AT_BROKER: [(Right, &str); 15] = [
     (Configure, REQUESTS),
     (Configure, UNROUTED),
     (Configure, RESULTS),
     (Configure, DEAD),
+    (Configure, DEAD_NOTICES),
     (Write, REQUESTS),
     (Write, UNROUTED),
     (Write, RESULTS),
     (Write, DEAD),
+    (Write, DEAD_NOTICES),
     (Write, DEFAULT_EXCHANGE),
     (Read, REQUESTS),
     (Read, UNROUTED),
     (Read, DEAD),
+    (Read, DEAD_NOTICES),
 ];
 
 const INGRESS_AT_BROKER: [(Right, &str); 3] =

@@ -7,7 +7,7 @@ use crate::broker::consume::settler::Settler;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::lanes::{self, Source};
-use crate::broker::topology::{self, passive, passive::QueueState};
+use crate::broker::topology::{self, DEAD_NOTICES, passive, passive::QueueState};
 use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
@@ -31,9 +31,13 @@ impl Consumer {
     /// missing of the topology first. [`Consumer::consume`] begins.
     ///
     /// # Errors
-    /// When the broker is away, a queue exists with other arguments, or a lane does not exist.
+    /// When the broker is away, a queue exists with other arguments, or what it would take from does not exist.
     pub async fn connect(url: &SecretString, source: Source, declare: Option<u64>) -> Result<Self> {
-        let connection = connect(url, "redeemq worker: requests").await?;
+        let name = match source {
+            Source::Common | Source::Lane(_) => "redeemq worker: requests",
+            Source::DeadLetters => "redeemq worker: dead letters",
+        };
+        let connection = connect(url, name).await?;
         match (source, declare) {
             (Source::Common, Some(queue_bytes_max)) => {
                 topology::declare(&connection, queue_bytes_max).await?;
@@ -44,6 +48,14 @@ impl Consumer {
                 if lane == QueueState::Missing {
                     close(connection).await;
                     return Err(BrokerError::NoLane(number));
+                }
+            }
+            (Source::DeadLetters, _) => {
+                // The common lane declares it.
+                let queue = passive::queue(&connection, DEAD_NOTICES).await?;
+                if queue == QueueState::Missing {
+                    close(connection).await;
+                    return Err(BrokerError::Absent(DEAD_NOTICES));
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! One delivery, as this layer hands it on.
 
-use crate::broker::topology::{REQUESTS, UNROUTED};
+use crate::broker::consume::death::{Cause, Death};
+use crate::broker::headers::{DELIVERY_COUNT, REASON};
+use crate::broker::topology::DEAD_KEY;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, BasicProperties};
@@ -17,23 +19,32 @@ pub struct Received {
     pub properties: BasicProperties,
     /// How often it was delivered before.
     pub delivery_count: i64,
-    /// The broker's own delivery limit moved it here, so it is over ours as well.
-    pub is_over_broker_limit: bool,
+    /// How the broker itself took it out of a request queue, unless a worker dead-lettered it since.
+    pub death: Option<Death>,
 }
 
 impl Received {
     /// Takes a delivery apart: what it says, and what acknowledges it.
     pub(in crate::broker) fn read(delivery: Delivery) -> (Self, Acker) {
-        let Delivery { delivery_tag, properties, data, acker, redelivered, .. } = delivery;
+        let Delivery { delivery_tag, routing_key, properties, data, acker, redelivered, .. } =
+            delivery;
         let headers = properties.headers().as_ref();
+        let is_of_worker = |headers: &FieldTable| {
+            routing_key.as_str() == DEAD_KEY && headers.inner().contains_key(REASON)
+        };
         let received = Self {
             tag: delivery_tag,
             body: data,
             delivery_count: delivery_count(redelivered, headers),
-            is_over_broker_limit: headers.is_some_and(is_over_broker_limit),
+            death: headers.filter(|headers| !is_of_worker(headers)).and_then(Death::read),
             properties,
         };
         (received, acker)
+    }
+
+    /// Whether it was over the broker's own delivery limit, and so is over ours.
+    pub fn is_over_broker_limit(&self) -> bool {
+        self.death.as_ref().is_some_and(|death| death.cause == Cause::DeliveryLimit)
     }
 }
 
@@ -41,7 +52,7 @@ impl Received {
 /// the publisher put there, such as with a message from a queue of its own. A redelivery without a
 /// count is at least the second delivery.
 fn delivery_count(redelivered: bool, headers: Option<&FieldTable>) -> i64 {
-    let counted = || headers?.inner().get("x-delivery-count").and_then(whole);
+    let counted = || headers?.inner().get(DELIVERY_COUNT).and_then(whole);
     if redelivered { counted().unwrap_or(1) } else { 0 }
 }
 
@@ -58,26 +69,10 @@ fn whole(value: &AMQPValue) -> Option<i64> {
     }
 }
 
-fn is_over_broker_limit(headers: &FieldTable) -> bool {
-    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { return false };
-    let says = |death: &FieldTable, name: &str, texts: &[&str]| match death.inner().get(name) {
-        Some(AMQPValue::LongString(text)) => texts.iter().any(|t| t.as_bytes() == text.as_bytes()),
-        _ => false,
-    };
-    // Deaths in the queues of others say nothing about our deliveries.
-    let by_limit = |death: &AMQPValue| match death {
-        AMQPValue::FieldTable(death) => {
-            says(death, "reason", &["delivery_limit"])
-                && says(death, "queue", &[REQUESTS, UNROUTED])
-        }
-        _ => false,
-    };
-    deaths.as_slice().iter().any(by_limit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::consume::death::tests::deaths;
     use crate::broker::short_string::short_string;
 
     fn received(redelivered: bool, headers: FieldTable) -> Received {
@@ -119,19 +114,33 @@ mod tests {
     }
 
     #[test]
-    fn only_deaths_in_our_own_queues_put_a_message_over_the_limit() {
-        let died_in = |queue: &str, reason: &str| {
-            let mut death = FieldTable::default();
-            death.insert(short_string("queue"), AMQPValue::LongString(queue.into()));
-            death.insert(short_string("reason"), AMQPValue::LongString(reason.into()));
-            let mut headers = FieldTable::default();
-            let deaths = vec![AMQPValue::FieldTable(death)];
-            headers.insert(short_string("x-death"), AMQPValue::FieldArray(deaths.into()));
-            received(false, headers).is_over_broker_limit
+    fn only_the_delivery_limit_of_the_broker_puts_a_message_over_it() {
+        let died = |queue: &str, reason: &str| {
+            received(false, deaths(&[(queue, reason)])).is_over_broker_limit()
         };
-        assert!(died_in("redeem.requests", "delivery_limit"));
-        assert!(died_in("redeem.requests.spare", "delivery_limit"));
-        assert!(!died_in("redeem.requests", "expired"));
-        assert!(!died_in("orders", "delivery_limit"));
+        for queue in ["redeem.requests", "redeem.requests.spare", "redeem.requests.3"] {
+            assert!(died(queue, "delivery_limit"));
+            assert!(!died(queue, "expired"));
+        }
+        assert!(!died("orders", "delivery_limit"));
+        assert!(!received(false, FieldTable::default()).is_over_broker_limit());
+    }
+
+    #[test]
+    fn what_a_worker_dead_lettered_is_no_death_by_the_broker() {
+        let death = |routing_key: &str, has_reason: bool| {
+            let mut headers = deaths(&[("redeem.requests", "delivery_limit")]);
+            if has_reason {
+                headers.insert(short_string(REASON), AMQPValue::LongString("poison".into()));
+            }
+            let (exchange, key) = (short_string("redeem.dead"), short_string(routing_key));
+            let mut delivery = Delivery::mock(1, exchange, key, false, Vec::new());
+            delivery.properties = delivery.properties.with_headers(headers);
+            Received::read(delivery).0.death.is_some()
+        };
+        assert!(!death("dead", true));
+        assert!(death("goods", false));
+        assert!(death("goods", true), "moved back by hand with the headers of its first death");
+        assert!(death("dead", false), "whoever published it chose this key");
     }
 }

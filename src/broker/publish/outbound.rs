@@ -4,7 +4,7 @@ use crate::broker::consume::received::Received;
 use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::short_string::{short_string, try_short_string};
-use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
+use crate::broker::topology::{DEAD, DEAD_KEY, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use crate::broker::trace_headers::passed_on;
 use crate::domain::job::Job;
 use crate::wire::answer;
@@ -46,19 +46,18 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Outboun
     );
     let main = Outgoing {
         exchange: DEAD,
-        routing_key: short_string("dead"),
+        routing_key: short_string(DEAD_KEY),
         mandatory: true,
         properties: original_properties(received).with_headers(headers),
         body: received.body.as_slice().into(),
     };
-    OutboundMessages {
-        main,
-        copies: known.map(|known| notices(received, known, reason)).unwrap_or_default(),
-    }
+    let notice = known.map(|known| notice(received, known, reason));
+    let notices = notice.map(|notice| std::iter::once(notice.main).chain(notice.copies).collect());
+    OutboundMessages { main, copies: notices.unwrap_or_default() }
 }
 
-/// Told wherever the result would have been.
-fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
+/// The notice of a dead letter, wherever the result would have been told.
+pub fn notice(received: &Received, known: &Known, reason: &str) -> OutboundMessages {
     let operation = known.operation.map(|operation| operation.as_str());
     let client = known.client.as_str();
     let notice = answer::dead_notice(&known.job_id, client, operation, reason);
@@ -66,9 +65,8 @@ fn notices(received: &Received, known: &Known, reason: &str) -> Vec<Outgoing> {
     let headers = passed_on(received, FieldTable::default());
     let properties = properties(received, &known.job_id).with_headers(headers);
     let routing_key = format!("{client}.{}", operation.unwrap_or("unknown"));
-    let mut notices = vec![to_results(&routing_key, properties.clone(), Arc::clone(&body))];
-    notices.extend(reply(received, properties, body));
-    notices
+    let main = to_results(&routing_key, properties.clone(), Arc::clone(&body));
+    OutboundMessages { main, copies: reply(received, properties, body).into_iter().collect() }
 }
 
 fn to_results(routing_key: &str, properties: BasicProperties, body: Arc<[u8]>) -> Outgoing {

@@ -12,6 +12,11 @@ pub const UNROUTED: &str = "redeem.requests.spare";
 pub const RESULTS: &str = "redeem.results";
 /// Exchange and queue of dead letters.
 pub const DEAD: &str = "redeem.dead";
+/// Queue with a copy of each dead letter. Workers empty it: what the broker dead-lettered itself gets its
+/// notice from there, while the letters stay where operators look for them.
+pub const DEAD_NOTICES: &str = "redeem.dead.notices";
+/// The routing key of dead letters that workers publish. Those of the broker keep the key that they had.
+pub(crate) const DEAD_KEY: &str = "dead";
 /// The topic key that matches all operations.
 pub(in crate::broker) const ALL_KEYS: &str = "#";
 /// A `reply_to` must begin with this or with [`DIRECT_REPLY_PREFIX`]; no other queue is written to.
@@ -25,6 +30,9 @@ pub const DELIVERY_LIMIT: i64 = 20;
 pub const BROKER_DELIVERY_LIMIT: i64 = 5 * DELIVERY_LIMIT;
 /// Looking at a dead letter counts as a delivery, so its queue needs the largest limit there is.
 const DEAD_DELIVERY_LIMIT: i64 = i32::MAX as i64;
+/// Copies of dead letters need room above the counts with which they come: RabbitMQ 4.3 takes those of the
+/// queues before along. A copy over it is dropped: no worker can read it.
+const NOTICES_DELIVERY_LIMIT: i64 = 2 * BROKER_DELIVERY_LIMIT;
 /// Bytes that may wait in a request queue, unless configured: far below the mark at which a broker
 /// of 1 GiB would block all publishers, the results among them.
 pub const QUEUE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -75,14 +83,34 @@ pub const EXCHANGES: [Exchange; 4] = [
 pub(in crate::broker) const TO_UNROUTED: (&str, &str) = ("alternate-exchange", UNROUTED);
 
 /// All queues, in an order in which they can be declared.
-pub fn queues(bytes_max: u64) -> [Queue; 3] {
+pub fn queues(bytes_max: u64) -> [Queue; 4] {
     let dead = vec![
         ("x-queue-type", Argument::Text("quorum")),
         ("x-delivery-limit", Argument::Number(DEAD_DELIVERY_LIMIT)),
     ];
+    let notices = Queue {
+        name: DEAD_NOTICES.into(),
+        arguments: vec![
+            ("x-queue-type", Argument::Text("quorum")),
+            ("x-delivery-limit", Argument::Number(NOTICES_DELIVERY_LIMIT)),
+        ],
+        bound_to: DEAD,
+        routing_key: "",
+    };
     let unrouted = request_arguments(bytes_max, DEAD);
     let requests = request_arguments(bytes_max, UNROUTED);
-    [queue(DEAD, dead, ""), queue(UNROUTED, unrouted, ""), queue(REQUESTS, requests, ALL_KEYS)]
+    [
+        queue(DEAD, dead, ""),
+        notices,
+        queue(UNROUTED, unrouted, ""),
+        queue(REQUESTS, requests, ALL_KEYS),
+    ]
+}
+
+/// Whether jobs wait in a queue of this name: the default one, the unrouted ones or a lane.
+pub(in crate::broker) fn is_request_queue(name: &str) -> bool {
+    let of = name.strip_prefix(REQUESTS);
+    of.is_some_and(|of| of.is_empty() || of.starts_with('.'))
 }
 
 /// A queue behind the exchange of the same name.

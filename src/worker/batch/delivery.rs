@@ -2,7 +2,7 @@
 
 use crate::broker::consume::received::Received;
 use crate::domain::job::Job;
-use crate::wire::request::{self, Undecodable};
+use crate::wire::request::{self, Known, Undecodable};
 use crate::worker::redelivery::policy::{Policy, policy};
 use time::OffsetDateTime;
 
@@ -33,7 +33,7 @@ impl Delivery {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
         let payload = match decode(&received.body) {
-            Ok(job) if received.is_over_broker_limit => Payload::OverLimit(job),
+            Ok(job) if received.is_over_broker_limit() => Payload::OverLimit(job),
             Ok(job) => Payload::Job(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
@@ -45,6 +45,22 @@ impl Delivery {
         match &self.payload {
             Payload::Job(job) => Some(job),
             Payload::OverLimit(_) | Payload::Malformed(_) => None,
+        }
+    }
+
+    /// Its job, whether that is to be decided or only looked up.
+    pub(in crate::worker) fn any_job(&self) -> Option<&Job> {
+        match &self.payload {
+            Payload::Job(job) | Payload::OverLimit(job) => Some(job),
+            Payload::Malformed(_) => None,
+        }
+    }
+
+    /// Whose job it is or would be, as far as that can be read.
+    pub(in crate::worker) fn known(&self) -> Option<Known> {
+        match &self.payload {
+            Payload::Job(job) | Payload::OverLimit(job) => Some(Known::of(job)),
+            Payload::Malformed(undecodable) => undecodable.known.clone(),
         }
     }
 
@@ -70,18 +86,22 @@ impl Delivery {
 /// A panic over some bytes must not end the worker, once for each delivery.
 fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     std::panic::catch_unwind(|| request::decode(body)).unwrap_or_else(|_| {
-        Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known: None })
+        let known = std::panic::catch_unwind(|| request::known(body)).unwrap_or_default();
+        Err(Undecodable { reason: "the worker panicked while reading it".to_owned(), known })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::consume::death::{Cause, Death};
     use crate::worker::batch::fixtures::{body, received};
 
     fn read(delivery_count: i64, is_over_broker_limit: bool) -> Delivery {
         let received = received(1, delivery_count, body("mug", "ann", 7));
-        Delivery::read(Received { is_over_broker_limit, ..received })
+        let cause = if is_over_broker_limit { Cause::DeliveryLimit } else { Cause::Expired };
+        let death = Death { cause, queue: "redeem.requests".to_owned(), at: None };
+        Delivery::read(Received { death: Some(death), ..received })
     }
 
     #[test]

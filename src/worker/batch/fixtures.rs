@@ -14,6 +14,8 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::macros::datetime;
 use uuid::Uuid;
 
 pub(crate) fn body(goods: &str, player: &str, amount: i64) -> Vec<u8> {
@@ -32,16 +34,35 @@ pub(crate) fn job(goods: &str, player: &str) -> Job {
 
 pub(crate) fn received(tag: u64, delivery_count: i64, body: Vec<u8>) -> Received {
     let properties = BasicProperties::default();
-    Received { tag, body, properties, delivery_count, is_over_broker_limit: false }
+    Received { tag, body, properties, delivery_count, death: None }
 }
 
-/// A delivery of a job that was accepted as many seconds after the others as its tag says.
+/// A delivery of a job that was accepted when [`accepted_at`] says.
 pub(crate) fn delivery(tag: u64, goods: &str, player: &str) -> Delivery {
-    let mut delivery = Delivery::read(received(tag, 0, body(goods, player, 1)));
+    delivery_of(tag, 0, goods, player)
+}
+
+/// A delivery of a mug that was delivered so often before.
+pub(crate) fn delivered(tag: u64, delivery_count: i64) -> Delivery {
+    delivery_of(tag, delivery_count, "mug", "p1")
+}
+
+fn delivery_of(tag: u64, delivery_count: i64, goods: &str, player: &str) -> Delivery {
+    let mut delivery = Delivery::read(received(tag, delivery_count, body(goods, player, 1)));
     if let Payload::Job(job) = &mut delivery.payload {
-        job.accepted_at += Duration::from_secs(tag);
+        job.accepted_at = accepted_at(tag);
     }
     delivery
+}
+
+/// When the job of a delivery was accepted: as many seconds after the others as its tag says.
+pub(crate) fn accepted_at(tag: u64) -> OffsetDateTime {
+    datetime!(2026-01-02 03:04:05 UTC) + Duration::from_secs(tag)
+}
+
+/// The tags of deliveries.
+pub(crate) fn tags(deliveries: impl IntoIterator<Item = Delivery>) -> Vec<u64> {
+    deliveries.into_iter().map(|delivery| delivery.received.tag).collect()
 }
 
 /// The goods that a job asks for.

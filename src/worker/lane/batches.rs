@@ -48,17 +48,14 @@ impl Lane {
             match &delivery.payload {
                 Payload::Job(_) => deliveries.push(delivery),
                 Payload::OverLimit(_) => {
-                    match self.dead_letterer.answer_or_dead_letter(delivery).await {
-                        Ok(result) => results.extend(result),
-                        Err(delivery) => self.suspects.retry_later(delivery),
-                    }
+                    let settled = self.dead_letterer.answer_or_dead_letter(delivery).await;
+                    results.extend(self.or_retry(settled));
                 }
                 Payload::Malformed(undecodable) => {
                     let reason = undecodable.reason.clone();
-                    match self.dead_letterer.dead_letter(delivery, "undecodable", &reason).await {
-                        Ok(result) => results.push(result),
-                        Err(delivery) => self.suspects.retry_later(delivery),
-                    }
+                    let settled =
+                        self.dead_letterer.dead_letter(delivery, "undecodable", &reason).await;
+                    results.extend(self.or_retry(settled));
                 }
             }
         }
@@ -83,20 +80,16 @@ impl Lane {
                     results.extend(PendingResult::of(&delivery, &self.context.traces, &result));
                 }
                 Processed::Poison(error) => {
-                    match self.dead_letterer.dead_letter_poisoned(delivery, &error).await {
-                        Ok(result) => results.push(result),
-                        Err(delivery) => self.suspects.retry_later(delivery),
-                    }
+                    let settled = self.dead_letterer.dead_letter_poisoned(delivery, &error).await;
+                    results.extend(self.or_retry(settled));
                 }
                 Processed::Suspect(error) => {
                     tracing::error!(%error, "job failed alone; retrying before it is dead-lettered");
                     self.suspects.add_failed(delivery);
                 }
                 Processed::OverLimit => {
-                    match self.dead_letterer.answer_or_dead_letter(delivery).await {
-                        Ok(result) => results.extend(result),
-                        Err(delivery) => self.suspects.retry_later(delivery),
-                    }
+                    let settled = self.dead_letterer.answer_or_dead_letter(delivery).await;
+                    results.extend(self.or_retry(settled));
                 }
                 Processed::Parked(keys) => self.parked.park(delivery, keys),
                 Processed::Abandoned => {}
@@ -105,6 +98,11 @@ impl Lane {
         record_parked(&self.context, self.parked.len(), self.suspects.len());
         self.context.in_flight_age.set(self.oldest_waiting());
         self.publishing.send(results).await;
+    }
+
+    /// What is to be published for a delivery, unless it was given back: then it waits for its next try.
+    fn or_retry(&mut self, settled: Result<PendingResult, Delivery>) -> Option<PendingResult> {
+        settled.map_err(|delivery| self.suspects.retry_later(delivery)).ok()
     }
 
     /// Waits while the broker blocks publishers, for results could not be published; whether to go on

@@ -19,7 +19,7 @@ impl Lane {
     /// Begins to consume.
     pub(super) async fn begin(&mut self, start: Start, stop: &CancellationToken) -> Result<()> {
         match (self.context.source, start) {
-            (Source::Common, _) => {
+            (Source::Common | Source::DeadLetters, _) => {
                 record_consuming(&self.context, true);
                 self.take_first_rounds(start, stop).await?;
                 self.consumer.consume(self.prefetch.count()).await

@@ -13,7 +13,7 @@ mod batches;
 mod begin;
 mod end;
 mod prefetch;
-mod publishing;
+pub(in crate::worker) mod publishing;
 mod restarts;
 mod start;
 mod state;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs sessions until told to stop, or until the lane was deleted.
 pub(crate) async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     record_idle(&context);
-    let mut restarts = Restarts::new(context.source != Source::Common);
+    let mut restarts = Restarts::new(matches!(context.source, Source::Lane(_)));
     while !stop.is_cancelled() {
         let begun = Instant::now();
         let ended = session(&context, restarts.start(), &stop).await;

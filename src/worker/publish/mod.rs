@@ -3,6 +3,8 @@
 mod canaries;
 mod circuit;
 mod circuits;
+#[cfg(test)]
+mod fixtures;
 pub mod pending_result;
 mod refused;
 mod result_counts;

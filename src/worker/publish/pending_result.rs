@@ -5,7 +5,7 @@ use crate::broker::publish::message::OutboundMessages;
 use crate::broker::publish::outbound;
 use crate::traces::Traces;
 use crate::traces::messages::Sending;
-use crate::worker::batch::delivery::{Delivery, Payload};
+use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::job_result::JobResult;
 use std::time::Instant;
 
@@ -16,25 +16,41 @@ pub struct PendingResult {
     pub tag: u64,
     /// Its messages; copies get one try.
     pub messages: OutboundMessages,
-    /// When it was decided, unless that was before this delivery.
-    pub decided_at: Option<Instant>,
-    /// Whether it is a dead letter, which must arrive, however long it takes.
-    pub is_dead: bool,
+    /// What they tell.
+    pub kind: Kind,
     /// Its span.
     pub sending: Sending,
+}
+
+/// What is told about a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was decided, then.
+    Decided(Instant),
+    /// What had been decided before this delivery.
+    Replayed,
+    /// That it could not be decided, with the dead letter, which must arrive, however long it takes.
+    DeadLetter,
+    /// That it could not be decided: the broker has made the dead letter already.
+    DeadNotice,
 }
 
 impl PendingResult {
     /// The result of a delivery's job.
     pub fn of(delivery: &Delivery, traces: &Traces, result: &JobResult) -> Option<Self> {
-        let (Payload::Job(job) | Payload::OverLimit(job)) = &delivery.payload else { return None };
+        let job = delivery.any_job()?;
         let mut messages =
             outbound::result(&delivery.received, job, &result.body, result.is_replayed());
         let parent = result.place.as_ref();
         let sending =
             parent.map(|parent| message_spans::send_all(traces, &mut messages, Some(parent)));
-        let (tag, decided_at) = (delivery.received.tag, result.decided_at);
+        let kind = result.decided_at.map_or(Kind::Replayed, Kind::Decided);
         let sending = sending.unwrap_or_default();
-        Some(Self { tag, messages, decided_at, is_dead: false, sending })
+        Some(Self { tag: delivery.received.tag, messages, kind, sending })
+    }
+
+    /// Whether it has no other home than the queue that it goes to.
+    pub fn must_arrive(&self) -> bool {
+        self.kind == Kind::DeadLetter
     }
 }

@@ -37,7 +37,7 @@ impl RefusedResults {
         let is_within_bounds = refused.refusals < RETRIES_MAX
             && self.held.len() < self.held_max
             && self.of_route.get(&route).is_none_or(|held| *held < HELD_OF_ROUTE_MAX);
-        if !is_within_bounds && !refused.result.is_dead {
+        if !is_within_bounds && !refused.result.must_arrive() {
             return Some(refused);
         }
         *self.of_route.entry(route).or_default() += 1;
@@ -61,25 +61,11 @@ impl RefusedResults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::publish::message::{OutboundMessages, Outgoing};
-    use crate::broker::{BasicProperties, short_string};
-    use crate::traces::messages::Sending;
-    use crate::worker::publish::pending_result::PendingResult;
-    use crate::worker::publish::window::Window;
+    use crate::worker::publish::fixtures::queued;
+    use crate::worker::publish::pending_result::Kind;
 
     fn result(routing_key: &str, is_dead: bool) -> QueuedResult {
-        let main = Outgoing {
-            exchange: "redeem.results",
-            routing_key: short_string(routing_key),
-            mandatory: true,
-            properties: BasicProperties::default(),
-            body: Vec::new().into(),
-        };
-        let messages = OutboundMessages { main, copies: Vec::new() };
-        let sending = Sending::default();
-        let mut window = Window::default();
-        window.add(vec![PendingResult { tag: 1, messages, decided_at: None, is_dead, sending }]);
-        window.results.remove(0)
+        queued(1, if is_dead { Kind::DeadLetter } else { Kind::Replayed }, routing_key)
     }
 
     fn is_held(refused: &mut RefusedResults, result: QueuedResult) -> bool {

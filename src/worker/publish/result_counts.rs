@@ -1,7 +1,7 @@
 //! How the fate of results and copies is counted.
 
 use crate::broker::publish::message::ConfirmStatus;
-use crate::worker::publish::pending_result::PendingResult;
+use crate::worker::publish::pending_result::{Kind, PendingResult};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -17,15 +17,15 @@ impl ResultCounts {
     /// A result that is settled.
     pub(super) fn add(&mut self, status: ConfirmStatus, result: &mut PendingResult) {
         result.sending.record_outcome(fault(status));
-        if status == ConfirmStatus::Confirmed && result.is_dead {
-            *self.outcomes.entry("dead").or_default() += 1;
-            return;
-        }
-        let published = if result.decided_at.is_some() { "published" } else { "replayed" };
-        *self.outcomes.entry(fault(status).unwrap_or(published)).or_default() += 1;
+        let confirmed = match result.kind {
+            Kind::Decided(_) => "published",
+            Kind::Replayed => "replayed",
+            Kind::DeadLetter | Kind::DeadNotice => "dead",
+        };
+        *self.outcomes.entry(fault(status).unwrap_or(confirmed)).or_default() += 1;
         // What no queue wanted was confirmed all the same.
-        if let (ConfirmStatus::Confirmed | ConfirmStatus::Returned, Some(at)) =
-            (status, result.decided_at)
+        if let (ConfirmStatus::Confirmed | ConfirmStatus::Returned, Kind::Decided(at)) =
+            (status, result.kind)
         {
             *self.decided.entry(at).or_default() += 1;
         }

@@ -127,7 +127,7 @@ impl ResultPublisher {
         let Window { results, copies } = window;
         // Apart and first: nothing that a reader does shall end a session over them.
         let (dead, results): (Vec<_>, Vec<_>) =
-            results.into_iter().partition(|queued| queued.result.is_dead);
+            results.into_iter().partition(|queued| queued.result.must_arrive());
         let (direct_replies, copies): (Vec<_>, Vec<_>) =
             copies.into_iter().partition(Outgoing::is_direct_reply);
         let begun = Instant::now();

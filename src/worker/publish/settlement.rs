@@ -49,10 +49,10 @@ impl Settlement {
                     None => continue,
                     Some(queued) => queued,
                 },
-                ConfirmStatus::Returned if queued.result.is_dead => {
+                ConfirmStatus::Returned if queued.result.must_arrive() => {
                     return Err(BrokerError::Unroutable(topology::DEAD));
                 }
-                ConfirmStatus::TooLarge if queued.result.is_dead => {
+                ConfirmStatus::TooLarge if queued.result.must_arrive() => {
                     return Err(BrokerError::TooLarge);
                 }
                 _ => queued,
@@ -62,5 +62,72 @@ impl Settlement {
         }
         counts.record();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::publish::fixtures::{message, queued, tags};
+    use crate::worker::publish::pending_result::Kind;
+    use std::time::Instant;
+
+    const STATUSES: [ConfirmStatus; 5] = [
+        ConfirmStatus::Confirmed,
+        ConfirmStatus::Returned,
+        ConfirmStatus::Refused,
+        ConfirmStatus::TooLarge,
+        ConfirmStatus::Unconfirmed,
+    ];
+
+    /// What becomes of one result: whether it is acknowledged, unconfirmed, held for another try.
+    fn fate(kind: Kind, status: ConfirmStatus, held_max: usize) -> Result<[bool; 3]> {
+        let (mut settlement, mut refused) = (Settlement::default(), RefusedResults::new(held_max));
+        let published = [(queued(7, kind, "acme.goods"), status)].into_iter();
+        settlement.add_results(published, &mut refused)?;
+        let unconfirmed = tags(&settlement.unconfirmed);
+        assert!(settlement.acknowledged.iter().all(|tag| *tag == 7));
+        assert!(unconfirmed.iter().all(|tag| *tag == Some(7)));
+        Ok([!settlement.acknowledged.is_empty(), !unconfirmed.is_empty(), !refused.is_empty()])
+    }
+
+    #[test]
+    fn a_result_is_acknowledged_unless_it_is_to_be_published_again() {
+        let (acknowledged, unconfirmed, held) =
+            ([true, false, false], [false, true, false], [false, false, true]);
+        for kind in [Kind::Decided(Instant::now()), Kind::Replayed, Kind::DeadNotice] {
+            for (status, expected) in STATUSES.into_iter().zip([
+                acknowledged,
+                acknowledged,
+                held,
+                acknowledged,
+                unconfirmed,
+            ]) {
+                let fate = fate(kind, status, 1).expect("no fault");
+                assert_eq!(fate, expected, "{kind:?} {status:?}");
+            }
+            let fate = fate(kind, ConfirmStatus::Refused, 0).expect("no fault");
+            assert_eq!(fate, acknowledged, "{kind:?}: there is no room to hold it");
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_is_acknowledged_only_when_it_lies_in_its_queue() {
+        let fate = |status| fate(Kind::DeadLetter, status, 0);
+        assert_eq!(fate(ConfirmStatus::Confirmed).ok(), Some([true, false, false]));
+        assert_eq!(fate(ConfirmStatus::Unconfirmed).ok(), Some([false, true, false]));
+        assert_eq!(fate(ConfirmStatus::Refused).ok(), Some([false, false, true]));
+        let returned = fate(ConfirmStatus::Returned).expect_err("it has no home");
+        assert!(matches!(returned, BrokerError::Unroutable("redeem.dead")), "{returned}");
+        let large = fate(ConfirmStatus::TooLarge).expect_err("it has no home");
+        assert!(matches!(large, BrokerError::TooLarge), "{large}");
+    }
+
+    #[test]
+    fn of_copies_only_the_unconfirmed_ones_go_on() {
+        let mut settlement = Settlement::default();
+        settlement.add_copies(STATUSES.map(|_| message("mine")).into(), STATUSES.into());
+        assert_eq!(tags(&settlement.unconfirmed), [None]);
+        assert!(settlement.acknowledged.is_empty(), "no delivery waits for them");
     }
 }

@@ -50,7 +50,7 @@ impl Window {
     /// Takes out what goes to such routes, dead letters excepted.
     pub(super) fn take(&mut self, is_such: impl Fn(&Route) -> bool) -> Vec<UnconfirmedMessage> {
         let is_taken =
-            |queued: &mut QueuedResult| !queued.result.is_dead && is_such(&queued.route());
+            |queued: &mut QueuedResult| !queued.result.must_arrive() && is_such(&queued.route());
         let results = self.results.extract_if(.., is_taken);
         let mut taken: Vec<_> =
             results.map(|queued| UnconfirmedMessage::Result(queued.result)).collect();
@@ -92,5 +92,64 @@ impl UnconfirmedMessage {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::publish::fixtures::{message, pending, tags};
+    use crate::worker::publish::pending_result::Kind;
+
+    fn keys(messages: &[Outgoing]) -> Vec<&str> {
+        messages.iter().map(|message| message.routing_key.as_str()).collect()
+    }
+
+    fn window() -> Window {
+        let mut window = Window::default();
+        window.add([
+            pending(1, Kind::Replayed, "acme.goods", &["mine"]),
+            pending(2, Kind::DeadLetter, "acme.goods", &["acme.goods", "other"]),
+            pending(3, Kind::DeadNotice, "zeta.goods", &[]),
+        ]);
+        window
+    }
+
+    #[test]
+    fn copies_go_on_their_own() {
+        let window = window();
+        assert!(window.results.iter().all(|queued| queued.result.messages.copies.is_empty()));
+        assert_eq!(window.results.iter().map(|q| q.result.tag).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(keys(&window.copies), ["mine", "acme.goods", "other"]);
+        assert!(!window.is_empty() && Window::default().is_empty());
+    }
+
+    #[test]
+    fn what_goes_to_a_route_is_taken_out_of_it_except_dead_letters() {
+        let mut window = window();
+        let taken = window.take(|(_, key)| key.as_str() == "acme.goods");
+        assert_eq!(tags(&taken), [Some(1), None]);
+        assert!(taken.iter().all(|taken| taken.message().routing_key.as_str() == "acme.goods"));
+        assert_eq!(window.results.iter().map(|q| q.result.tag).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(keys(&window.copies), ["mine", "other"]);
+    }
+
+    #[test]
+    fn what_was_unconfirmed_begins_anew_as_what_it_was() {
+        let mut window = Window::default();
+        let result = pending(7, Kind::Replayed, "acme.goods", &[]);
+        let copy = UnconfirmedMessage::Copy(message("mine"));
+        window.add_unconfirmed(vec![copy, UnconfirmedMessage::Result(result)]);
+        assert_eq!((window.results[0].result.tag, window.results[0].refusals), (7, 0));
+        assert_eq!(keys(&window.copies), ["mine"]);
+    }
+
+    #[test]
+    fn only_a_result_has_a_delivery_that_waits_for_it() {
+        let result = pending(7, Kind::Replayed, "acme.goods", &[]);
+        let result = UnconfirmedMessage::Result(result).record(ConfirmStatus::Unconfirmed);
+        assert_eq!(result, Some(7));
+        let copy = UnconfirmedMessage::Copy(message("mine"));
+        assert_eq!(copy.record(ConfirmStatus::Unconfirmed), None);
     }
 }

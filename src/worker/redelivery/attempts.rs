@@ -79,7 +79,7 @@ async fn end(context: &Context, outcomes: &[(Delivery, Processed)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::redelivery::fixtures::delivered;
+    use crate::worker::batch::fixtures::delivered;
 
     #[test]
     fn only_its_own_attempts_and_too_many_of_them_bring_a_job_over_the_limit() {

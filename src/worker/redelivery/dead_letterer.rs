@@ -1,14 +1,16 @@
 //! Dead-lettering: what can't be decided goes to the dead queue, and is recorded for anyone who asks for its
 //! job's status.
 
+use crate::broker::consume::death::Death;
 use crate::broker::message_spans;
 use crate::broker::publish::outbound;
-use crate::store;
+use crate::store::{self, StoreError};
+use crate::traces::messages::Sending;
 use crate::wire::request::Known;
-use crate::worker::batch::delivery::{Delivery, Payload};
+use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::replay;
 use crate::worker::context::Context;
-use crate::worker::publish::pending_result::PendingResult;
+use crate::worker::publish::pending_result::{Kind, PendingResult};
 use crate::worker::redelivery::dead_letter_rate::{Allowance, DeadLetterRate, POISON_MAX};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -38,22 +40,51 @@ impl DeadLetterer {
     pub(crate) async fn answer_or_dead_letter(
         &mut self,
         delivery: Delivery,
-    ) -> Result<Option<PendingResult>, Delivery> {
-        let (Payload::Job(job) | Payload::OverLimit(job)) = &delivery.payload else {
-            return Err(delivery);
-        };
-        match replay::find(&self.context, job).await {
-            Ok(Some(result)) => Ok(PendingResult::of(&delivery, &self.context.traces, &result)),
+    ) -> Result<PendingResult, Delivery> {
+        match self.find_answer(&delivery).await {
+            Ok(Some(answer)) => Ok(answer),
             Ok(None) => {
                 let delivery_count = delivery.received.delivery_count;
                 let reason = format!("delivered {delivery_count} times without a decision");
-                self.dead_letter(delivery, "attempts", &reason).await.map(Some)
+                self.dead_letter(delivery, "attempts", &reason).await
             }
-            Err(error) => {
-                tracing::warn!(%error, "could not look up a job over the delivery limit; retrying");
-                Err(delivery)
-            }
+            Err(_reported) => Err(delivery),
         }
+    }
+
+    /// For a dead letter that the broker itself made: answers its job if it was decided after all; else
+    /// makes up for what a worker does with a dead letter of its own. None where nobody is known.
+    ///
+    /// # Errors
+    /// Gives it back while the database can't be asked, or can't record it.
+    pub(crate) async fn answer_or_notify(
+        &mut self,
+        delivery: Delivery,
+        death: &Death,
+    ) -> Result<Option<PendingResult>, Delivery> {
+        match self.find_answer(&delivery).await {
+            Ok(Some(answer)) => return Ok(Some(answer)),
+            Ok(None) => {}
+            Err(_reported) => return Err(delivery),
+        }
+        let (kind, reason, known) = ("broker", death.to_string(), delivery.known());
+        if !self.record(known.as_ref(), kind, &reason).await {
+            return Err(delivery);
+        }
+        Ok(known.map(|known| {
+            let messages = outbound::notice(&delivery.received, &known, &reason);
+            let (tag, sending) = (delivery.received.tag, Sending::default());
+            PendingResult { tag, messages, kind: Kind::DeadNotice, sending }
+        }))
+    }
+
+    /// The result of a delivery's job, if it was decided.
+    async fn find_answer(&self, delivery: &Delivery) -> Result<Option<PendingResult>, StoreError> {
+        let Some(job) = delivery.any_job() else { return Ok(None) };
+        let found = replay::find(&self.context, job).await.inspect_err(
+            |error| tracing::warn!(%error, "could not look up whether a job was decided; retrying"),
+        )?;
+        Ok(found.and_then(|result| PendingResult::of(delivery, &self.context.traces, &result)))
     }
 
     /// Dead-letters a poisonous job, unless too many were of late.
@@ -87,25 +118,30 @@ impl DeadLetterer {
         kind: &'static str,
         reason: &str,
     ) -> Result<PendingResult, Delivery> {
-        let known = match &delivery.payload {
-            Payload::Job(job) | Payload::OverLimit(job) => Some(Known::of(job)),
-            Payload::Malformed(undecodable) => undecodable.known.clone(),
-        };
-        if let Some(known) = &known
-            && !self.record(known, reason).await
-        {
+        let known = delivery.known();
+        if !self.record(known.as_ref(), kind, reason).await {
             return Err(delivery);
         }
-        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
-        tracing::warn!(kind, reason, "dead-lettering a message");
         let mut messages = outbound::dead(&delivery.received, known.as_ref(), reason);
         let traces = &self.context.traces;
         let sending = message_spans::dead_letter(traces, &delivery.received, &mut messages, kind);
         let tag = delivery.received.tag;
-        Ok(PendingResult { tag, messages, decided_at: None, is_dead: true, sending })
+        Ok(PendingResult { tag, messages, kind: Kind::DeadLetter, sending })
     }
 
-    async fn record(&mut self, known: &Known, reason: &str) -> bool {
+    /// Records a dead letter, and counts it; whether the database took it.
+    async fn record(&mut self, known: Option<&Known>, kind: &'static str, reason: &str) -> bool {
+        if let Some(known) = known
+            && !self.insert(known, reason).await
+        {
+            return false;
+        }
+        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
+        tracing::warn!(kind, reason, "dead-lettering a message");
+        true
+    }
+
+    async fn insert(&mut self, known: &Known, reason: &str) -> bool {
         let Known { client, key, job_id, .. } = known;
         if self.can_record {
             let recording = store::dead::insert(&self.context.store, client, *key, job_id, reason);

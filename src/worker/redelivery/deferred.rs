@@ -82,7 +82,7 @@ impl DeferredRedeliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::redelivery::fixtures::{delivered, tags};
+    use crate::worker::batch::fixtures::{delivered, tags};
     use std::task::Waker;
     use tokio::time::advance;
 

@@ -7,5 +7,3 @@ pub(crate) mod poison_suspects;
 pub(crate) mod policy;
 
 mod dead_letter_rate;
-#[cfg(test)]
-mod fixtures;

@@ -78,7 +78,7 @@ impl PoisonSuspects {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::redelivery::fixtures::{accepted_at, delivered, tags};
+    use crate::worker::batch::fixtures::{accepted_at, delivered, tags};
     use futures_util::FutureExt as _;
     use tokio::time::advance;
 

@@ -280,6 +280,17 @@ impl Bench {
         }
     }
 
+    /// Loses the channel over the messages in front of a queue, as a worker that dies with them in hand
+    /// does: every broker counts that, while newer ones count no nack.
+    pub async fn lose(&self, queue: &str, messages: usize) {
+        let channel = self.connection.create_channel().await.expect("a channel");
+        for _ in 0..messages {
+            let getting = channel.basic_get(queue.into(), BasicGetOptions::default());
+            getting.await.expect("the queue").expect("a message");
+        }
+        channel.close(200, "lost".into()).await.expect("closed");
+    }
+
     pub async fn read(&self, queue: &str) -> Reader {
         let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
         let consuming =

@@ -15,7 +15,7 @@ use redeemq::domain::job::Job;
 use redeemq::traces::messages::Sending;
 use redeemq::wire;
 use redeemq::worker::context::BATCH_MAX;
-use redeemq::worker::publish::pending_result::PendingResult;
+use redeemq::worker::publish::pending_result::{Kind, PendingResult};
 use redeemq::worker::publish::result_publisher::ResultPublisher;
 use secrecy::SecretString;
 use std::future::poll_fn;
@@ -107,5 +107,5 @@ async fn gather(consumer: &mut Consumer) -> broker::Result<Vec<Received>> {
 fn pending_result(received: &Received, job: &Job, result: &str) -> PendingResult {
     let messages = outbound::result(received, job, result, false);
     let sending = Sending::default();
-    PendingResult { tag: received.tag, messages, decided_at: None, is_dead: false, sending }
+    PendingResult { tag: received.tag, messages, kind: Kind::Replayed, sending }
 }

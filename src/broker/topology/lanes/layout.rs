@@ -21,7 +21,7 @@ use lapin::{Connection, ErrorKind};
 /// # Errors
 /// When the broker is away, lacks the plugin, or something exists with other arguments.
 pub async fn lay_out(connection: &Connection, lanes: u16, bytes_max: u64) -> Result<()> {
-    let [_, _, requests] = definitions::queues(bytes_max);
+    let [.., requests] = definitions::queues(bytes_max);
     if lanes <= 1 {
         delete_exchange(connection).await?;
         return bind(connection, &requests).await;

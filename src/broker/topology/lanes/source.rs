@@ -1,6 +1,6 @@
 //! The queues that one consumer takes from.
 
-use crate::broker::topology::definitions::{REQUESTS, UNROUTED};
+use crate::broker::topology::definitions::{DEAD_NOTICES, REQUESTS, UNROUTED};
 use crate::broker::topology::lanes::definitions::name;
 
 /// What a consumer takes from.
@@ -10,6 +10,8 @@ pub enum Source {
     Common,
     /// One lane, which sends to one consumer at a time.
     Lane(u16),
+    /// The copies of dead letters.
+    DeadLetters,
 }
 
 impl Source {
@@ -18,14 +20,16 @@ impl Source {
         match self {
             Source::Common => vec![REQUESTS.to_owned(), UNROUTED.to_owned()],
             Source::Lane(number) => vec![name(number)],
+            Source::DeadLetters => vec![DEAD_NOTICES.to_owned()],
         }
     }
 
-    /// `common`, or the lane's number: the label in metrics and logs.
+    /// `common`, `dead`, or the lane's number: the label in metrics and logs.
     pub fn label(self) -> String {
         match self {
             Source::Common => "common".to_owned(),
             Source::Lane(number) => number.to_string(),
+            Source::DeadLetters => "dead".to_owned(),
         }
     }
 }
