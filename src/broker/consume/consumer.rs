@@ -10,7 +10,9 @@ use crate::broker::topology::lanes::{self, Source};
 use crate::broker::topology::{self, passive, passive::QueueState};
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Event};
 use secrecy::SecretString;
@@ -153,6 +155,17 @@ impl Consumer {
             Ok(())
         })
         .await
+    }
+
+    /// Asks for no more, and gives back all that is not settled. From RabbitMQ 4.3 on this counts as no
+    /// delivery; before, it counts as the end of the connection does.
+    ///
+    /// # Errors
+    /// When the broker is away: it then takes all back by itself, and counts it.
+    pub async fn give_back(&mut self) -> Result<()> {
+        self.cancel().await?;
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        in_time("basic.nack", async { Ok(self.channel.basic_nack(0, all).await?) }).await
     }
 
     /// Closes the connection, once the broker has read all acks; what is not settled is delivered again.
