@@ -56,10 +56,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_longest_and_never_end() {
-        for (mut pauses, longest) in [
-            (Pauses::new(), PAUSE_MAX),
-            (Pauses::up_to(PAUSE_MAX * 10), PAUSE_MAX * 10),
-        ] {
+        for (mut pauses, longest) in
+            [(Pauses::new(), PAUSE_MAX), (Pauses::up_to(PAUSE_MAX * 10), PAUSE_MAX * 10)]
+        {
             let drawn: Vec<Duration> = (0..500).map(|_| pauses.draw()).collect();
             assert!(drawn.iter().all(|pause| *pause <= longest && !pause.is_zero()));
             assert!(drawn[400..].iter().any(|pause| *pause > longest / 2));

@@ -22,7 +22,10 @@ use std::process::ExitCode;
 /// Each says what the reader can do.
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(execute(command))
+    let ended = runtime.block_on(execute(command));
+    // It ends with the process: threads of the AMQP library that are still connecting panic without it.
+    std::mem::forget(runtime);
+    ended
 }
 
 async fn execute(command: Command) -> anyhow::Result<ExitCode> {

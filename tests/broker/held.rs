@@ -5,7 +5,8 @@ use crate::node::alone;
 use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 
 #[tokio::test]
-async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_attempt_at_most_and_no_job() {
+async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_attempt_at_most_and_no_job()
+ {
     let (node, _turn) = alone().await;
     let _often = node.with("channel_tick_interval", 200, 60_000);
     let _impatient = node.with("consumer_timeout", 1_000, 1_800_000);

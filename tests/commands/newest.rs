@@ -21,8 +21,11 @@ fn running() -> (Child, String) {
 /// How many processes have this mark in their environment.
 fn marked(mark: &str) -> usize {
     let processes = std::fs::read_dir("/proc").expect("Linux");
-    let environments = processes.filter_map(|entry| std::fs::read(entry.ok()?.path().join("environ")).ok());
-    environments.filter(|text| text.split(|byte| *byte == 0).any(|set| set == mark.as_bytes())).count()
+    let environments =
+        processes.filter_map(|entry| std::fs::read(entry.ok()?.path().join("environ")).ok());
+    environments
+        .filter(|text| text.split(|byte| *byte == 0).any(|set| set == mark.as_bytes()))
+        .count()
 }
 
 fn mounts() -> usize {
@@ -64,7 +67,9 @@ fn what_runs_there_ends_with_its_status_and_sees_no_server_from_outside() {
     }
     let outside = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = outside.local_addr().expect("an address").port();
-    let look = format!("(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit 1; [[ ! ${{AMQP_URL-}} ]] || exit 2; exit 7");
+    let look = format!(
+        "(: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit 1; [[ ! ${{AMQP_URL-}} ]] || exit 2; exit 7"
+    );
     let mut command = Command::new(places::script("newest"));
     command.args(["bash", "-c", &look]).env("AMQP_URL", "amqp://somewhere");
     assert_eq!(command.status().expect("the script runs").code(), Some(7));

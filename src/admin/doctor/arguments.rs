@@ -4,8 +4,8 @@ use super::finding::Examination;
 use super::lanes::{HIDDEN, KnownLanes};
 use super::options::Settings;
 use crate::broker::inspect::probe::{self, ProbeResult};
-use crate::broker::topology::{DEAD, EXCHANGES};
 use crate::broker::topology::lanes::{self, LANES};
+use crate::broker::topology::{DEAD, EXCHANGES};
 use crate::broker::{Connection, Result};
 
 /// Publishers are refused meanwhile.

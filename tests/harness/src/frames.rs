@@ -24,7 +24,9 @@ impl Frames {
                 continue;
             }
             self.head.push(*byte);
-            let Some(&[kind, _, _, a, b, c, d]) = self.head.first_chunk::<HEADER>() else { continue };
+            let Some(&[kind, _, _, a, b, c, d]) = self.head.first_chunk::<HEADER>() else {
+                continue;
+            };
             let length = u32::from_be_bytes([a, b, c, d]) as usize;
             let known = length.min(CHANNEL_CLOSE.len());
             if self.head.len() == HEADER + known {

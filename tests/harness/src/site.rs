@@ -42,7 +42,8 @@ impl Broker {
 
     /// Its version, without the last part.
     pub async fn version(&self) -> (u32, u32) {
-        let overview = self.manage(reqwest::Method::GET, "overview", None).await.expect("an answer");
+        let overview =
+            self.manage(reqwest::Method::GET, "overview", None).await.expect("an answer");
         let overview: Value = overview.json().await.expect("JSON");
         let version = overview["rabbitmq_version"].as_str().expect("a version");
         let mut parts = version.split('.').map(|part| part.parse().expect("a number"));

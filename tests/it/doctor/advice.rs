@@ -41,19 +41,20 @@ fn asked(site: &Site) -> Vec<Said> {
 
 /// Does what a finding asks for, as far as nobody has done it yet; starting a worker comes last.
 async fn follow(site: &Site, bench: &Bench, finding: &str) {
-    let queue = finding.split("queue ").nth(1).expect("a queue").split([' ', ':']).next();
-    let queue = queue.expect("its name");
-    if finding.contains("elete its binding") {
+    let names = finding.split([' ', ':', ',']).find(|word| word.starts_with("redeem."));
+    let queue = names.expect("a queue");
+    let path = format!("queues/{}/{queue}", site.name);
+    // Another finding may have been about the same queue.
+    let is_there = management(Method::GET, &path, None).await.is_ok();
+    if is_there && finding.contains("elete its binding") {
         delete_bindings(site, queue).await;
     }
-    if finding.contains("with a shovel") {
-        let path = format!("queues/{}/{queue}", site.name);
+    if is_there && finding.contains("with a shovel") {
         while let Some(moved) = bench.pop(queue).await {
             let request = Request { body: moved.body, ..Request::raw(b"") };
             bench.publish_to("redeem.requests.spare", &request).await;
         }
-        // Another finding may have been about the same queue.
-        let _ = management(Method::DELETE, &path, None).await;
+        management(Method::DELETE, &path, None).await.expect("deleted");
     }
     let known = ["elete its binding", "tart a worker", "REDEEMQ_LANES set"];
     assert!(known.iter().any(|known| finding.contains(known)), "no test follows: {finding}");
@@ -61,10 +62,11 @@ async fn follow(site: &Site, bench: &Bench, finding: &str) {
 
 async fn delete_bindings(site: &Site, queue: &str) {
     let path = format!("queues/{}/{queue}/bindings", site.name);
-    let Ok(bindings) = management(Method::GET, &path, None).await else { return };
+    let bindings = management(Method::GET, &path, None).await.expect("an answer");
     let bindings: Vec<Value> = bindings.json().await.expect("bindings");
     for binding in bindings.iter().filter(|binding| binding["source"] != "") {
-        let [source, key] = ["source", "properties_key"].map(|name| binding[name].as_str().expect("a text"));
+        let [source, key] =
+            ["source", "properties_key"].map(|name| binding[name].as_str().expect("a text"));
         let key = key.replace('#', "%23");
         let path = format!("bindings/{}/e/{source}/q/{queue}/{key}", site.name);
         management(Method::DELETE, &path, None).await.expect("unbound");
@@ -134,8 +136,16 @@ async fn what_a_user_can_not_see_is_never_called_well() {
     let (site, _bench, _) = with_jobs("1").await;
     let url = user(&site, "ingress");
     let said = ask(&site, &[("AMQP_URL", &url)], &["--for", "ingress"]);
-    assert!(said.left_out("whether queue redeem.requests is declared as expected"), "{}", said.text);
-    assert!(!said.of("ok").iter().any(|well| well.contains("are declared as expected")), "{}", said.text);
+    assert!(
+        said.left_out("whether queue redeem.requests is declared as expected"),
+        "{}",
+        said.text
+    );
+    assert!(
+        !said.of("ok").iter().any(|well| well.contains("are declared as expected")),
+        "{}",
+        said.text
+    );
     // The management API knows all of it, whatever our user may know.
     said.assert("ok", &["queues are bound as expected"]);
     for user in ["ingress", "worker", "operator"] {

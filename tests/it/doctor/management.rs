@@ -124,7 +124,8 @@ async fn an_api_that_does_not_let_us_ask_is_told_without_its_password() {
 }
 
 #[tokio::test]
-async fn over_http_no_certificates_to_trust_are_needed_and_over_https_it_is_told_that_they_are_missing() {
+async fn over_http_no_certificates_to_trust_are_needed_and_over_https_it_is_told_that_they_are_missing()
+ {
     let site = Site::open().await;
     Bench::open(&site.amqp_url).await.declare().await;
     let none = harness::NO_CERTIFICATES;
