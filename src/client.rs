@@ -22,14 +22,15 @@ type Connections<C> = hyper_util::client::legacy::Client<C, Full<Bytes>>;
 pub struct Unanswered(String);
 
 impl Client {
-    /// A client for URLs of this scheme. Certificates to trust are read for `https` alone: a machine
+    /// A client for the server of this URL. Certificates to trust are read for `https` alone: a machine
     /// without any can ask over `http`.
     ///
     /// # Errors
-    /// When the scheme is `https`, and this machine knows no certificates to trust.
-    pub fn new(scheme: &str) -> Result<Self, Unanswered> {
+    /// When it is `https`, and this machine knows no certificates to trust.
+    pub fn to(url: &str) -> Result<Self, Unanswered> {
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
         let builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
-        if scheme != "https" {
+        if !scheme.eq_ignore_ascii_case("https") {
             return Ok(Self::Plain(builder.build_http()));
         }
         let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(unanswered)?;

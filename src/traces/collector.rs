@@ -30,7 +30,7 @@ impl Collector {
         let headers = settings.headers.as_ref().map(headers).transpose()?;
         let uri = uri(&settings.endpoint).ok_or(TracesError::Endpoint)?;
         Ok(Self {
-            client: Client::new(uri.scheme_str().unwrap_or_default())?,
+            client: Client::to(&uri.to_string())?,
             uri,
             headers: headers.unwrap_or_default(),
             resource: resource.into(),

@@ -41,7 +41,7 @@ impl Management {
             return Err(unreadable());
         }
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| unreadable())?;
-        let http = Client::new(url.scheme()).map_err(failed)?;
+        let http = Client::to(url.as_str()).map_err(failed)?;
         Ok(Self { http, url, credentials, vhost: vhost.to_owned() })
     }
 
