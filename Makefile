@@ -22,6 +22,17 @@ PROVE := $(or $(NAME),prove)
 BENCH := $(or $(NAME),bench)
 FOLDER := $(TARGET)/bench
 
+# With which servers: `make test SERVERS=newest` takes those of deploy/newest. Programs are built here and run
+# there; each of the tests has servers of its own.
+SERVERS :=
+ifeq ($(SERVERS),newest)
+INSIDE := deploy/newest
+RUNNER := "setpriv", "--pdeathsig", "TERM", "$(CURDIR)/deploy/newest", "$(CURDIR)/deploy/services", "with", "test", "--"
+CARGO_TEST := cargo --config 'target."cfg(all())".runner = [$(RUNNER)]' test --workspace
+else ifneq ($(SERVERS),)
+$(error SERVERS is `newest`, or left out)
+endif
+
 # Builds take what they must know of the database from .sqlx, wherever DATABASE_URL points.
 export SQLX_OFFLINE := true
 
@@ -54,7 +65,7 @@ prove: ## Prove the promises while everything dies: JOBS=30000 SECONDS=60 SEED=â
 	$(call build,prove)
 	@[[ $(PROFILE) != release ]] || ! grep -q REDEEMQ_CRASH "$(BUILT)/redeemq" || { echo 'src/failpoint.rs is in a release build' >&2; exit 1; }
 	@env -u DATABASE_URL -u AMQP_URL -u RABBITMQ_MANAGEMENT_URL -u REDEEMQ_SERVICES \
-	deploy/services with $(PROVE) -- "$(BUILT)/prove" --services $(PROVE) \
+	$(INSIDE) deploy/services with $(PROVE) -- "$(BUILT)/prove" --services $(PROVE) \
 	$(if $(JOBS),--jobs $(JOBS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 # Servers of its own as well: others would be measured along.
@@ -70,11 +81,18 @@ bench-quick: ## The same in 4 minutes
 check: lint ## Check format, lints and documentation, and run all tests that need no servers (a minute)
 	$(CARGO_TEST) --lib --bins --test protocol --test pages
 
-test: ## Prove the promises on a real Postgres and RabbitMQ (5 minutes); ARGS go to cargo test
-	deploy/services with test -- $(CARGO_TEST) $(or $(ARGS),--test it)
+test: ## Prove the promises on a real Postgres and RabbitMQ (5 minutes); ARGS go to cargo test; SERVERS=newest
+	$(if $(INSIDE),,deploy/services with test --) $(CARGO_TEST) $(or $(ARGS),--test it)
 
-test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients as well (20 minutes)
+# On the newest, what meets the servers; the rest needs more programs than there are.
+ifeq ($(SERVERS),newest)
+test-all:
+	$(CARGO_TEST) --no-fail-fast --test it --test broker --test cluster --test storm
+	@$(MAKE) --no-print-directory prove PROFILE=dev AMONG='--workspace --test protocol' JOBS=20000 SECONDS=60
+else
+test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients as well (20 minutes); SERVERS=newest
 	deploy/services with test -- $(CARGO_TEST)
+endif
 
 picture: ## Draw the dashboard over a campaign, into docs/pictures
 	deploy/services with picture -- $(CARGO_TEST) --test prometheus -- --ignored

@@ -7,9 +7,14 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-/// Asks, on connections that are kept for the next time.
+/// Asks one server, on connections that are kept for the next time.
 #[derive(Clone)]
-pub struct Client(hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub enum Client {
+    Plain(Connections<HttpConnector>),
+    Tls(Connections<HttpsConnector<HttpConnector>>),
+}
+
+type Connections<C> = hyper_util::client::legacy::Client<C, Full<Bytes>>;
 
 /// Why there is no answer, with its causes.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +22,19 @@ pub struct Client(hyper_util::client::legacy::Client<HttpsConnector<HttpConnecto
 pub struct Unanswered(String);
 
 impl Client {
-    /// A client.
+    /// A client for the server of this URL. Certificates to trust are read for `https` alone: a machine
+    /// without any can ask over `http`.
     ///
     /// # Errors
-    /// When this machine knows no certificates to trust.
-    pub fn new() -> Result<Self, Unanswered> {
+    /// When it is `https`, and this machine knows no certificates to trust.
+    pub fn to(url: &str) -> Result<Self, Unanswered> {
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        if !scheme.eq_ignore_ascii_case("https") {
+            return Ok(Self::Plain(builder.build_http()));
+        }
         let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(unanswered)?;
-        let connector = connector.https_or_http().enable_http1().build();
-        Ok(Self(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector)))
+        Ok(Self::Tls(builder.build(connector.https_only().enable_http1().build())))
     }
 
     /// The answer, whatever its status, with a body of at most so many bytes. How long that may take is
@@ -37,7 +47,11 @@ impl Client {
         request: Request<Full<Bytes>>,
         bytes_max: usize,
     ) -> Result<Response<Bytes>, Unanswered> {
-        let (parts, body) = self.0.request(request).await.map_err(unanswered)?.into_parts();
+        let answering = match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        };
+        let (parts, body) = answering.await.map_err(unanswered)?.into_parts();
         let body = Limited::new(body, bytes_max).collect().await;
         let body = body.map_err(|error| Unanswered(error.to_string()))?;
         Ok(Response::from_parts(parts, body.to_bytes()))

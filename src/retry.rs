@@ -16,13 +16,18 @@ pub struct Pauses(ExponentialBackoff);
 impl Pauses {
     /// The first pause is the shortest.
     pub fn new() -> Self {
+        Self::up_to(PAUSE_MAX)
+    }
+
+    /// Pauses that double up to another length, for what nobody waits for within seconds.
+    pub fn up_to(longest: Duration) -> Self {
         Self(ExponentialBackoff {
             initial_interval: PAUSE_FIRST,
             current_interval: PAUSE_FIRST,
             multiplier: 2.0,
             // Half of the interval at most: the cap holds for the longest draw.
             randomization_factor: 0.5,
-            max_interval: PAUSE_MAX.mul_f64(1.0 / 1.5),
+            max_interval: longest.mul_f64(1.0 / 1.5),
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
         })
@@ -50,12 +55,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_second_and_never_end() {
-        let mut pauses = Pauses::new();
-        let drawn: Vec<Duration> = (0..500).map(|_| pauses.draw()).collect();
-        assert!(drawn.iter().all(|pause| *pause <= PAUSE_MAX && !pause.is_zero()));
-        assert!(drawn[400..].iter().any(|pause| *pause > PAUSE_MAX / 2));
-        pauses.reset();
-        assert!(pauses.draw() <= PAUSE_FIRST * 2);
+    fn pauses_grow_to_their_longest_and_never_end() {
+        for (mut pauses, longest) in
+            [(Pauses::new(), PAUSE_MAX), (Pauses::up_to(PAUSE_MAX * 10), PAUSE_MAX * 10)]
+        {
+            let drawn: Vec<Duration> = (0..500).map(|_| pauses.draw()).collect();
+            assert!(drawn.iter().all(|pause| *pause <= longest && !pause.is_zero()));
+            assert!(drawn[400..].iter().any(|pause| *pause > longest / 2));
+            pauses.reset();
+            assert!(pauses.draw() <= PAUSE_FIRST * 2);
+        }
     }
 }

@@ -5,7 +5,7 @@
 use super::slot::{AWAY, BLOCKED, Event, Health, SlotState};
 use crate::broker::publish::message::{ConfirmStatus, MaxMessageSize, Outgoing};
 use crate::broker::publish::publisher::Publisher;
-use crate::broker::{self, Pool, topology};
+use crate::broker::{self, BrokerError, Pool, topology};
 use crate::retry::Pauses;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ const CHECK_EVERY: Duration = Duration::from_millis(200);
 /// After this time without confirms the broker is asked for a sign of life. Together with the time for that
 /// answer it stays below the second within which a caller is told.
 const SLOW: Duration = Duration::from_millis(200);
+
+/// Longest pause while nobody has declared what requests are published to: each try costs the broker two
+/// refused calls, and a line of its log for each.
+const UNDECLARED: Duration = Duration::from_secs(10);
 
 /// Whether the broker accepted a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,22 +72,26 @@ impl PublisherTask {
     /// Runs until the last sender of submissions is gone.
     pub(super) async fn run(mut self) {
         let mut pauses = Pauses::new();
+        let mut undeclared = Pauses::up_to(UNDECLARED);
         while !self.submissions.is_closed() {
             let connecting = self.config.connect();
-            match refuse_during(&mut self.submissions, AWAY, connecting).await {
+            let pause = match refuse_during(&mut self.submissions, AWAY, connecting).await {
                 Ok(publisher) => {
                     tracing::info!("connected to the broker; publishing requests");
                     pauses.reset();
+                    undeclared.reset();
                     self.serve(&publisher).await;
                     publisher.discard();
+                    pauses.draw()
                 }
                 Err(error) => {
                     tracing::warn!(%error, "can't connect to the broker; callers get 503");
+                    let is_undeclared = matches!(error, BrokerError::Absent(_));
+                    if is_undeclared { undeclared.draw() } else { pauses.draw() }
                 }
-            }
+            };
             metrics::counter!("redeemq_publisher_reconnects_total").increment(1);
-            let pause = sleep(pauses.draw());
-            refuse_during(&mut self.submissions, AWAY, pause).await;
+            refuse_during(&mut self.submissions, AWAY, sleep(pause)).await;
         }
     }
 

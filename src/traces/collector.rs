@@ -28,9 +28,10 @@ pub(super) struct Collector {
 impl Collector {
     pub(super) fn new(settings: &Settings, resource: &Resource) -> Result<Self, TracesError> {
         let headers = settings.headers.as_ref().map(headers).transpose()?;
+        let uri = uri(&settings.endpoint).ok_or(TracesError::Endpoint)?;
         Ok(Self {
-            client: Client::new()?,
-            uri: uri(&settings.endpoint).ok_or(TracesError::Endpoint)?,
+            client: Client::to(&uri.to_string())?,
+            uri,
             headers: headers.unwrap_or_default(),
             resource: resource.into(),
         })

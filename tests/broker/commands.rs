@@ -26,6 +26,7 @@ async fn lanes_are_laid_out_as_the_page_says() {
 async fn a_client_gets_by_hand_what_the_script_gives() {
     let (node, _turn) = shared().await;
     let site = node.site().await;
+    Bench::open(&site.amqp_url).await.declare().await;
     let on_vhost = format!(" -p {} redeemq_", site.name);
     for command in block("rabbitmqctl add_user") {
         let of_vhost = command.contains("permissions");

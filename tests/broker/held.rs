@@ -5,7 +5,8 @@ use crate::node::alone;
 use harness::{Bench, Proxy, Request, Role, Tally, eventually, mug};
 
 #[tokio::test]
-async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_attempt_and_no_job() {
+async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_attempt_at_most_and_no_job()
+ {
     let (node, _turn) = alone().await;
     let _often = node.with("channel_tick_interval", 200, 60_000);
     let _impatient = node.with("consumer_timeout", 1_000, 1_800_000);
@@ -27,7 +28,8 @@ async fn an_outage_of_the_database_longer_than_the_brokers_patience_costs_one_at
     let before = tries().await;
     eventually("the outage goes on", async || tries().await >= before + 6.0).await;
     assert_eq!(depth().await, 20, "the worker takes nothing while it has no database");
-    assert_eq!(bench.attempts("redeem.requests").await, "1");
+    let counted = if site.broker.counts_returns().await { "1" } else { "" };
+    assert_eq!(bench.attempts("redeem.requests").await, counted);
 
     database.mend();
     let mut tally = Tally::of(&jobs);

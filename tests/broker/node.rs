@@ -91,13 +91,15 @@ impl Node {
         services(&["rabbitmqctl", NAME, "eval", all]);
     }
 
-    /// Lets a quorum queue that has lost its leader elect one.
-    pub fn elect(&self, vhost: &str, queue: &str) {
-        let elect = format!(
+    /// Lets the leader of a quorum queue stand still, or go on: the broker then neither takes nor refuses what
+    /// goes there, as where a majority of the queue's nodes is lost.
+    pub fn still_leader(&self, vhost: &str, queue: &str, stands_still: bool) {
+        let what = if stands_still { "suspend" } else { "resume" };
+        let change = format!(
             "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"{vhost}\">>, queue, <<\"{queue}\">>)), \
-             ok = ra:trigger_election(amqqueue:get_pid(Q))."
+             ok = sys:{what}(amqqueue:get_pid(Q))."
         );
-        services(&["rabbitmqctl", NAME, "eval", &elect]);
+        services(&["rabbitmqctl", NAME, "eval", &change]);
     }
 
     /// Lets the log of all quorum queues stand still, as on a disk that does, or go on.
@@ -174,7 +176,11 @@ impl Drop for Changed {
 }
 
 fn set(setting: &str, value: u64) {
-    let setting = format!("application:set_env(rabbit, {setting}, {value}).");
+    // RabbitMQ 4 keeps a copy of some settings, which it looks at instead.
+    let setting = format!(
+        "application:set_env(rabbit, {setting}, {value}), \
+         try persistent_term:get({setting}), persistent_term:put({setting}, {value}) catch _:_ -> none end."
+    );
     services(&["rabbitmqctl", NAME, "eval", &setting]);
 }
 

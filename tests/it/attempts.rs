@@ -1,7 +1,7 @@
 //! P1: nothing lost. A message that fails again and again is looked up in the ledger, and put aside
 //! only if it is undecided.
 
-use harness::{Bench, MUG, Request, Role, Site, eventually, mug};
+use harness::{Bench, MUG, Proxy, Request, Role, Site, Tally, eventually, mug, with_mugs};
 
 /// A site without a worker, with a job that was delivered that often without success.
 async fn failed(times: usize) -> (Site, Bench, Request) {
@@ -99,5 +99,32 @@ async fn a_decided_job_is_answered_however_often_its_message_failed() {
     assert_eq!(worker.metric("redeemq_dead_total", "").await, 0.0);
     assert_eq!(bench.depth("redeem.dead").await, 0);
     assert_eq!(site.number("select granted from goods").await, 1);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn what_a_worker_gives_back_when_it_stops_counts_only_where_the_broker_counts_that() {
+    let site = with_mugs().await;
+    let bench = Bench::open(&site.amqp_url).await;
+    bench.declare().await;
+    let mut results = bench.results("#").await;
+    let database = Proxy::before(&site.database_url).await;
+    let worker = site.start(Role::Worker, &[("DATABASE_URL", &database.url)]).await;
+    database.cut();
+    let jobs: Vec<Request> = (0..20).map(|_| mug("acme")).collect();
+    bench.publish_all(&jobs).await;
+    eventually("it has them all", async || bench.depth("redeem.requests").await == 0).await;
+    assert!(worker.terminate().await.success());
+    eventually("all are back", async || bench.depth("redeem.requests").await == 20).await;
+    let counts = site.broker.counts_returns().await;
+    assert_eq!(bench.attempts("redeem.requests").await, if counts { "1" } else { "" });
+
+    database.mend();
+    let next = site.start(Role::Worker, &[]).await;
+    let mut tally = Tally::of(&jobs);
+    tally.read(&mut results, 0).await;
+    assert!(tally.answers().iter().all(|answer| answer["error_code"] == "0000"));
+    let redelivered = next.metric("redeemq_redelivered_total", "").await;
+    assert_eq!(redelivered, if counts { 20.0 } else { 0.0 });
     site.close().await;
 }

@@ -2,6 +2,7 @@
 
 mod books;
 mod broker;
+mod sight;
 
 use harness::rights::{self, PASSWORD, as_user};
 use harness::{Bench, Caller, Process, Request, Role, Site, eventually};

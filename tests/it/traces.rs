@@ -3,7 +3,9 @@
 mod faults;
 
 use harness::collector::{Collector, Span};
-use harness::{Bench, Process, Request, Role, Site, eventually, leaks, mug, with_mugs};
+use harness::{
+    Bench, NO_CERTIFICATES, Process, Request, Role, Site, eventually, leaks, mug, with_mugs,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::{Value, json};
@@ -51,7 +53,9 @@ fn params() -> Value {
 
 /// An ingress and a worker apart, so that the trace goes from process to process.
 async fn apart(site: &Site, collector: &Collector) -> (Process, Process) {
-    let worker = site.start(Role::Worker, &[collector.named(), NONE]).await;
+    // Over http, a collector takes no certificates.
+    let worker = [&[collector.named(), NONE], &NO_CERTIFICATES[..]].concat();
+    let worker = site.start(Role::Worker, &worker).await;
     (site.start(Role::Ingress, &[collector.named(), NONE]).await, worker)
 }
 

@@ -91,7 +91,8 @@ impl RawPublisher {
     pub fn fail_at(&mut self, queue: &str, times: usize) {
         for _ in 0..times {
             let tag = self.get(queue);
-            self.method(CHANNEL, (60, 120), &[&tag[..], &[2]].concat());
+            // Rejected: from RabbitMQ 4.3 on a nack is no failure.
+            self.method(CHANNEL, (60, 90), &[&tag[..], &[1]].concat());
         }
     }
 

@@ -1,12 +1,29 @@
 //! Exchanges and queues as they are, against those that are wanted.
 
 use super::finding::Examination;
+use super::lanes::{HIDDEN, KnownLanes};
 use super::options::Settings;
 use crate::broker::inspect::probe::{self, ProbeResult};
-use crate::broker::topology::EXCHANGES;
-use crate::broker::topology::lanes;
-use crate::broker::topology::passive::Existence;
+use crate::broker::topology::lanes::{self, LANES};
+use crate::broker::topology::{DEAD, EXCHANGES};
 use crate::broker::{Connection, Result};
+
+/// Publishers are refused meanwhile.
+const REPLACE_EXCHANGE: &str = "Stop the workers, delete it, and start a worker at once: it declares it anew, and until then publishers are refused";
+
+/// How to have a queue declared anew without losing a message. What an unbound queue would have got goes to
+/// redeem.requests.spare, waits where it is, or is refused.
+pub(super) fn replace(queue: &str) -> String {
+    let empty = match queue {
+        DEAD => "replay or drop its dead letters",
+        _ => {
+            "let the workers that still run empty it, or move its messages to another request queue with a shovel"
+        }
+    };
+    format!(
+        "Delete its bindings, so that nothing new comes into it; {empty}; when it has no message left, ready or unacknowledged, stop the workers, delete it, and start a worker: it declares and binds it anew"
+    )
+}
 
 /// Looks at all of them; what a process declares when it starts may be missing.
 pub(super) async fn examine(
@@ -14,18 +31,24 @@ pub(super) async fn examine(
     connection: &Connection,
     settings: &Settings,
 ) -> Result<()> {
-    let first = examined.findings.len();
-    let exist = lanes::exist(connection).await?;
-    let of_lanes = (exist == Existence::Present).then(lanes::exchange);
+    let before = examined.so_far();
+    let known = KnownLanes::look(connection, None).await?;
+    if known.in_use.is_none() {
+        examined.not_checked(format!("exchange {LANES}"), HIDDEN);
+    }
+    if known.count.is_none() {
+        examined.not_checked("queues of lanes", HIDDEN);
+    }
+    let of_lanes = (known.in_use == Some(true)).then(lanes::exchange);
     for wanted in EXCHANGES.iter().chain(&of_lanes) {
         let heard = probe::exchange(connection, wanted).await?;
-        judge(examined, "exchange", wanted.name, heard, "delete it");
+        judge(examined, "exchange", wanted.name, heard, REPLACE_EXCHANGE);
     }
-    for wanted in &lanes::wanted_queues(connection, settings.queue_bytes_max).await? {
+    for wanted in &known.queues(settings.queue_bytes_max) {
         let heard = probe::queue(connection, wanted).await?;
-        judge(examined, "queue", &wanted.name, heard, "let it run empty and delete it");
+        judge(examined, "queue", &wanted.name, heard, &replace(&wanted.name));
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok("exchanges and queues are declared as expected");
     }
     Ok(())
@@ -51,9 +74,7 @@ fn judge(examined: &mut Examination, kind: &str, name: &str, heard: ProbeResult,
             } else {
                 ""
             };
-            let remedy = format!(
-                "Stop the workers, {mend}, and start a worker: it declares it anew (`received` is what it wants){or}"
-            );
+            let remedy = format!("{mend} (`received` is what it wants){or}");
             examined.fatal(what, remedy);
         }
     }

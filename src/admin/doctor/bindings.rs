@@ -1,9 +1,9 @@
 //! Bindings: what fills each queue. Only the management API tells.
 
 use super::finding::Examination;
+use super::lanes::{HIDDEN, KnownLanes};
 use crate::broker::inspect::management::Management;
-use crate::broker::topology::lanes::{self, LANES};
-use crate::broker::topology::passive::Existence;
+use crate::broker::topology::lanes::LANES;
 use crate::broker::topology::{Queue, REQUESTS};
 use crate::broker::{Connection, Result};
 
@@ -13,25 +13,25 @@ pub(super) async fn examine(
     connection: &Connection,
     management: &Management,
 ) -> Result<()> {
-    let first = examined.findings.len();
-    let in_lanes = match lanes::exist(connection).await? {
-        Existence::Present => true,
-        Existence::Missing => false,
-        // Whether redeem.requests should be bound depends on it: a guess could lose jobs.
-        Existence::Hidden => {
-            let why = "this user has no right on redeem.requests.lanes, so it can't tell whether there are lanes: ask as the worker's user";
-            examined.not_checked("bindings", why);
-            return Ok(());
-        }
+    let before = examined.so_far();
+    let known = KnownLanes::look(connection, Some(management)).await?;
+    // Whether redeem.requests should be bound depends on it.
+    let Some(in_lanes) = known.in_use else {
+        examined.not_checked("bindings", HIDDEN);
+        return Ok(());
     };
-    for queue in &lanes::wanted_queues(connection, 0).await? {
-        let Some(bindings) = management.bindings(&queue.name).await? else { continue };
+    for queue in &known.queues(0) {
+        let Some(bindings) = management.bindings(&queue.name).await? else {
+            let what = format!("bindings of queue {}", queue.name);
+            examined.not_checked(what, "there is no such queue");
+            continue;
+        };
         let is_bound = bindings.iter().any(|binding| {
             binding.source == queue.bound_to && binding.routing_key == queue.routing_key
         });
         judge(examined, queue, is_bound, in_lanes);
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok("queues are bound as expected");
     }
     Ok(())

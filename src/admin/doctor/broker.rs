@@ -1,6 +1,7 @@
 //! RabbitMQ: by AMQP what AMQP can tell, and by the management API where there is one.
 
 use super::finding::{Examination, Server};
+use super::lanes::KnownLanes;
 use super::lines::Lines;
 use super::options::Settings;
 use super::{arguments, bindings, policies, rights, version};
@@ -8,7 +9,6 @@ use crate::broker::connection::server_properties;
 use crate::broker::inspect::management::Management;
 use crate::broker::inspect::probe;
 use crate::broker::topology::DEAD;
-use crate::broker::topology::lanes;
 use crate::broker::{Connection, Result};
 use secrecy::SecretString;
 
@@ -138,7 +138,7 @@ async fn more(
 }
 
 async fn depths(examined: &mut Examination, connection: &Connection) -> Result<()> {
-    for queue in lanes::wanted_queues(connection, 0).await? {
+    for queue in KnownLanes::look(connection, None).await?.queues(0) {
         let queue = queue.name;
         let Ok(Some((messages, consumers))) = probe::depth(connection, &queue).await else {
             continue;

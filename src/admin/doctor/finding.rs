@@ -55,6 +55,13 @@ pub struct Examination {
     pub unchecked: Vec<Unchecked>,
 }
 
+/// Where an examination was at some time.
+#[derive(Debug, Clone, Copy)]
+pub struct SoFar {
+    findings: usize,
+    unchecked: usize,
+}
+
 impl Examination {
     pub fn of(server: Server) -> Self {
         Self { server, findings: Vec::new(), unchecked: Vec::new() }
@@ -93,9 +100,15 @@ impl Examination {
         self.unchecked.push(Unchecked { server, what, why, failed: true });
     }
 
-    /// Whether nothing worse than this was found so far.
-    pub fn is_clean_since(&self, first: usize) -> bool {
-        self.findings[first..].iter().all(|finding| finding.severity == Severity::Ok)
+    /// How far it has come.
+    pub fn so_far(&self) -> SoFar {
+        SoFar { findings: self.findings.len(), unchecked: self.unchecked.len() }
+    }
+
+    /// Whether all has been looked at since, and nothing found: only then may anything be called well.
+    pub fn is_clean_since(&self, SoFar { findings, unchecked }: SoFar) -> bool {
+        self.unchecked.len() == unchecked
+            && self.findings[findings..].iter().all(|finding| finding.severity == Severity::Ok)
     }
 
     /// Whether a worker would refuse to start.
@@ -124,6 +137,31 @@ impl fmt::Display for Finding {
         match &self.remedy {
             Some(remedy) => write!(f, ". {remedy}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_looked_at_and_bore_no_fault_is_clean() {
+        type Step = fn(&mut Examination);
+        let steps: [(Step, bool); 5] = [
+            (|examined| examined.ok("well"), true),
+            (|examined| examined.warning("odd", "mend it"), false),
+            (|examined| examined.fatal("wrong", "mend it"), false),
+            (|examined| examined.not_checked("something", "hidden"), false),
+            (|examined| examined.failed("something", "away"), false),
+        ];
+        for (step, is_clean) in steps {
+            let mut examined = Examination::of(Server::Broker);
+            examined.warning("of before", "mend it");
+            examined.not_checked("of before", "hidden");
+            let before = examined.so_far();
+            step(&mut examined);
+            assert_eq!(examined.is_clean_since(before), is_clean, "{examined:?}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod database;
 pub mod finding;
 mod growth;
+mod lanes;
 mod lines;
 mod options;
 mod policies;

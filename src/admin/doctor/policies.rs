@@ -1,9 +1,10 @@
 //! Policies: they override some arguments of a queue, and only the management API reports them.
 
+use super::arguments::replace;
 use super::finding::Examination;
+use super::lanes::KnownLanes;
 use super::options::Settings;
 use crate::broker::inspect::management::{Management, RealQueue};
-use crate::broker::topology::lanes;
 use crate::broker::topology::{
     Argument, BROKER_DELIVERY_LIMIT, DEAD, DEAD_NOTICES, DELIVERY_LIMIT, Queue,
 };
@@ -21,9 +22,14 @@ pub(super) async fn examine(
     management: &Management,
     settings: &Settings,
 ) -> Result<()> {
-    let first = examined.findings.len();
-    for wanted in &lanes::wanted_queues(connection, settings.queue_bytes_max).await? {
-        let Some(real) = management.queue(&wanted.name).await? else { continue };
+    let before = examined.so_far();
+    let known = KnownLanes::look(connection, Some(management)).await?;
+    for wanted in &known.queues(settings.queue_bytes_max) {
+        let Some(real) = management.queue(&wanted.name).await? else {
+            let what = format!("policies over queue {}", wanted.name);
+            examined.not_checked(what, "there is no such queue");
+            continue;
+        };
         differences(examined, wanted, &real);
         match &real.policy {
             Some(policy) => judge(examined, wanted, &by(&real), policy),
@@ -33,7 +39,7 @@ pub(super) async fn examine(
             ),
         }
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok("no policy overrides the queues' arguments");
     }
     Ok(())
@@ -56,7 +62,7 @@ fn differences(examined: &mut Examination, wanted: &Queue, real: &RealQueue) {
     }
     if !differing.is_empty() {
         let what = format!("queue {}: {}", wanted.name, differing.join(", "));
-        let remedy = "Stop the workers, let the queue run empty, delete it, and start a worker";
+        let remedy = replace(&wanted.name);
         examined.fatal(what, remedy);
     }
 }

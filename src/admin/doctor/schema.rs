@@ -36,7 +36,7 @@ pub(super) async fn examine(
 }
 
 fn judge(examined: &mut Examination, schema: &Schema) {
-    let first = examined.findings.len();
+    let before = examined.so_far();
     let Schema { missing, newer, altered, unfinished } = schema;
     if !missing.is_empty() {
         let what = format!("migrations {} are not applied", list(missing));
@@ -56,7 +56,7 @@ fn judge(examined: &mut Examination, schema: &Schema) {
         let what = format!("migration {version} was started and not finished");
         examined.fatal(what, "Restore the database, and run `redeemq migrate` again");
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok("all migrations of this redeemq are applied");
     }
 }
@@ -68,7 +68,7 @@ async fn rights(
     role: Role,
     user: &str,
 ) -> Result<()> {
-    let first = examined.findings.len();
+    let before = examined.so_far();
     let needed = role.in_database().into_iter();
     let needed = needed.map(|(name, right)| (name.to_owned(), right.to_owned()));
     let (names, rights): (Vec<String>, Vec<String>) = needed.unzip();
@@ -94,7 +94,7 @@ async fn rights(
         let remedy = "Run deploy/roles.sql, as after each `redeemq migrate`, and let DATABASE_URL name the user that it makes for this process";
         examined.fatal(what, remedy);
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok(format!("user {user} has the rights that `redeemq {role}` needs"));
     }
     Ok(())

@@ -50,7 +50,7 @@ pub(super) async fn examine(
     let found = found.into_iter().map(|setting| (setting.name.clone(), setting));
     let found: HashMap<String, Setting> = found.collect();
 
-    let first = examined.findings.len();
+    let before = examined.so_far();
     for (name, good, risk) in NEEDED {
         if let Some(setting) = found.get(name).filter(|s| !good.contains(&s.value.as_str())) {
             examined.fatal(is(setting, risk), remedy(setting, good[0], server));
@@ -80,7 +80,7 @@ pub(super) async fn examine(
         );
         examined.fatal(what, "Let DATABASE_URL name the database itself: redeemq pools by itself, and a frozen worker must not hold its locks");
     }
-    if examined.is_clean_since(first) {
+    if examined.is_clean_since(before) {
         examined.ok("commits are safe on disk, and sessions have the settings they need");
     }
     Ok(())

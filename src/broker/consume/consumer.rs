@@ -9,7 +9,9 @@ use crate::broker::short_string::short_string;
 use crate::broker::topology::lanes::{self, Source};
 use crate::broker::topology::{self, DEAD_NOTICES, passive, passive::QueueState};
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
+use lapin::options::{
+    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection};
 use secrecy::SecretString;
@@ -158,6 +160,17 @@ impl Consumer {
             Ok(())
         })
         .await
+    }
+
+    /// Asks for no more, and gives back all that is not settled. From RabbitMQ 4.3 on this counts as no
+    /// delivery; before, it counts as the end of the connection does.
+    ///
+    /// # Errors
+    /// When the broker is away: it then takes all back by itself, and counts it.
+    pub async fn give_back(&mut self) -> Result<()> {
+        self.cancel().await?;
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        in_time("basic.nack", async { Ok(self.channel.basic_nack(0, all).await?) }).await
     }
 
     /// Closes the connection, once the broker has read all acks; what is not settled is delivered again.

@@ -17,7 +17,7 @@ pub struct Received {
     pub body: Vec<u8>,
     /// Properties and headers.
     pub properties: BasicProperties,
-    /// How often it was delivered before.
+    /// How often it was delivered before, as far as the broker counts that.
     pub delivery_count: i64,
     /// How the broker itself took it out of a request queue, unless a worker dead-lettered it since.
     pub death: Option<Death>,
@@ -50,10 +50,14 @@ impl Received {
 
 /// The broker's count. It writes one when it delivers again: on a first delivery, the header is what
 /// the publisher put there, such as with a message from a queue of its own. A redelivery without a
-/// count is at least the second delivery.
+/// count is at least the second delivery; but from RabbitMQ 4.3 on, which tells how often it was sent as
+/// well, it then only came back from consumers that gave it back.
 fn delivery_count(redelivered: bool, headers: Option<&FieldTable>) -> i64 {
-    let counted = || headers?.inner().get(DELIVERY_COUNT).and_then(whole);
-    if redelivered { counted().unwrap_or(1) } else { 0 }
+    if !redelivered {
+        return 0;
+    }
+    let told = |name| headers.and_then(|headers| headers.inner().get(name)).and_then(whole);
+    told(DELIVERY_COUNT).unwrap_or(i64::from(told("x-acquired-count").is_none()))
 }
 
 fn whole(value: &AMQPValue) -> Option<i64> {
@@ -94,6 +98,21 @@ mod tests {
         assert_eq!(received(true, FieldTable::default()).delivery_count, 1);
         assert_eq!(count(false, AMQPValue::LongLongInt(i64::MAX)), 0);
         assert_eq!(count(true, AMQPValue::LongLongInt(i64::MAX)), i64::MAX);
+    }
+
+    #[test]
+    fn what_consumers_gave_back_is_counted_by_brokers_that_tell_nothing_else() {
+        let told = |counts: &[(&str, i64)]| {
+            let mut headers = FieldTable::default();
+            for (name, count) in counts {
+                headers.insert(short_string(name), AMQPValue::LongLongInt(*count));
+            }
+            received(true, headers).delivery_count
+        };
+        assert_eq!(told(&[]), 1);
+        assert_eq!(told(&[("x-delivery-count", 3)]), 3);
+        assert_eq!(told(&[("x-acquired-count", 4)]), 0);
+        assert_eq!(told(&[("x-acquired-count", 4), ("x-delivery-count", 1)]), 1);
     }
 
     #[test]

@@ -30,9 +30,15 @@ impl Lane {
         Ok(())
     }
 
-    /// Lets the publisher finish, and ends the session.
-    pub(super) async fn finish(self, taken: Result<()>) -> Result<()> {
+    /// Lets the publisher finish, gives back what was not tried, and ends the session. What a fault has
+    /// ended gives nothing back: one of its deliveries may be the fault, and has to be counted.
+    pub(super) async fn finish(mut self, taken: Result<()>) -> Result<()> {
         let published = self.publishing.finish(DRAIN_MAX).await;
+        if taken.is_ok()
+            && let Err(error) = self.consumer.give_back().await
+        {
+            tracing::debug!(%error, "could not give deliveries back; the broker takes them back");
+        }
         // Acks are on their way to the broker until it has answered the close.
         self.consumer.close().await;
         taken.and(published)

@@ -5,13 +5,12 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-    ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicRejectOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
 use redeemq::broker::topology::{self, lanes};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 pub struct Bench {
     site: String,
@@ -205,24 +204,6 @@ impl Bench {
         ending.await.expect("unbound");
     }
 
-    /// Whether a queue confirms a message in time. If not, this bench can publish no more.
-    pub async fn confirms(&self, queue: &str, in_time: Duration) -> bool {
-        let publishing = self.channel.basic_publish(
-            "".into(),
-            queue.into(),
-            BasicPublishOptions::default(),
-            b"are you there?",
-            BasicProperties::default(),
-        );
-        let confirm = publishing.await.expect("published");
-        tokio::time::timeout(in_time, confirm).await.is_ok()
-    }
-
-    pub async fn delete(&self, queue: &str) {
-        let options = QueueDeleteOptions::default();
-        self.channel.queue_delete(queue.into(), options).await.expect("deleted");
-    }
-
     /// Messages that are ready in a queue.
     pub async fn depth(&self, queue: &str) -> u32 {
         self.look_at(queue).await.message_count()
@@ -274,8 +255,9 @@ impl Bench {
                 in_hand.push(getting.await.expect("the queue").expect("a message"));
             }
             for message in in_hand {
-                let requeue = BasicNackOptions { requeue: true, multiple: false };
-                message.delivery.acker.nack(requeue).await.expect("given back");
+                // Not by a nack: from RabbitMQ 4.3 on that is no failure.
+                let requeue = BasicRejectOptions { requeue: true };
+                message.delivery.acker.reject(requeue).await.expect("given back");
             }
         }
     }

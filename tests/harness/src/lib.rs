@@ -11,6 +11,7 @@ pub mod blocks;
 pub mod collector;
 mod commands;
 mod counter;
+mod frames;
 pub mod http;
 pub mod leaks;
 pub mod make;
@@ -44,6 +45,10 @@ use tokio::time::{Instant, sleep};
 
 /// Longest wait for anything that should happen; a healthy machine needs a fraction of it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The environment of a process that finds no certificates to trust.
+pub const NO_CERTIFICATES: [(&str, &str); 2] =
+    [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/dev/null")];
 
 /// Waits until a condition holds, and fails with its name when it never does.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {

@@ -1,6 +1,8 @@
 //! A line to a server, and what can happen to it.
 
+use super::frames::Frames;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,6 +37,7 @@ pub struct Proxy {
     breaks: watch::Sender<u32>,
     /// Bytes lost one way or the other.
     lost: watch::Sender<usize>,
+    exceptions: Arc<AtomicUsize>,
     /// The server's URL, by way of this proxy.
     pub url: String,
 }
@@ -68,13 +71,22 @@ impl Proxy {
         let (breaks, breaking) = watch::channel(0);
         let (delay, delaying) = watch::channel(Duration::ZERO);
         let lost = watch::Sender::new(0);
+        let exceptions = Arc::<AtomicUsize>::default();
         tokio::spawn(accept(
             listener,
             server.to_owned(),
-            Way { line: watching, delay: delaying, breaks: breaking, lost: lost.clone(), words },
+            Way {
+                line: watching,
+                delay: delaying,
+                breaks: breaking,
+                lost: lost.clone(),
+                exceptions: Arc::clone(&exceptions),
+                words,
+            },
             losing,
         ));
-        Self { line, delay, losses, breaks, lost, url: format!("{head}127.0.0.1:{port}/{path}") }
+        let url = format!("{head}127.0.0.1:{port}/{path}");
+        Self { line, delay, losses, breaks, lost, exceptions, url }
     }
 
     /// Connections are dropped, and new ones as soon as they are accepted.
@@ -109,6 +121,11 @@ impl Proxy {
         waiting.expect("nothing was said in time").expect("the proxy");
     }
 
+    /// How many channels the server, a broker, has closed by itself so far: one for each call that it refused.
+    pub fn channel_exceptions(&self) -> usize {
+        self.exceptions.load(Ordering::Relaxed)
+    }
+
     /// Each piece takes so much longer, either way.
     pub fn delay(&self, by: Duration) {
         self.delay.send_replace(by);
@@ -141,6 +158,7 @@ struct Way {
     delay: watch::Receiver<Duration>,
     breaks: watch::Receiver<u32>,
     lost: watch::Sender<usize>,
+    exceptions: Arc<AtomicUsize>,
     words: Option<Words>,
 }
 
@@ -204,12 +222,17 @@ async fn connect(mut near: TcpStream, server: String, way: Way, mut losses: watc
 async fn carry(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    Way { mut line, delay, lost, words, .. }: Way,
+    Way { mut line, delay, lost, exceptions, words, .. }: Way,
     losing: Line,
 ) {
+    let mut frames = (losing == Line::Deaf).then(Frames::default);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        if let Some(frames) = &mut frames {
+            let closed = frames.closed_channels(&buffer[..length]);
+            exceptions.fetch_add(closed, Ordering::Relaxed);
+        }
         if let Some(words) = &words {
             translate(&mut buffer[..length], words.0.as_bytes(), words.1.as_bytes());
         }

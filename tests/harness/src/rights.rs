@@ -8,7 +8,7 @@ use super::template::maintenance;
 use reqwest::Method;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Of every user that tests make, in the database and to the broker.
 pub const PASSWORD: &str = "the-password-of-every-test-user";
@@ -75,14 +75,19 @@ pub fn database_for_command(arguments: &[&str], url: &str) -> String {
 
 /// Runs `deploy/broker-users` for a site's vhost; the names of the users begin with the vhost's.
 pub fn make_broker_users(site: &Site, arguments: &[&str]) {
+    let output = run_broker_users(site, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The same, however it ends.
+pub fn run_broker_users(site: &Site, arguments: &[&str]) -> Output {
     let mut command = Command::new(places::script("broker-users"));
     command.args(arguments).env("RABBITMQ_MANAGEMENT_URL", &site.broker.management_url);
     command.env("AMQP_VHOST", &site.name).env("BROKER_USER_PREFIX", format!("{}_", site.name));
     for user in ["INGRESS", "WORKER", "OPERATOR", "CLIENT"] {
         command.env(format!("{user}_PASSWORD"), PASSWORD);
     }
-    let output = command.output().expect("the script runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    command.output().expect("the script runs")
 }
 
 /// Removes one of them.

@@ -40,6 +40,21 @@ impl Broker {
         request.send().await?.error_for_status()
     }
 
+    /// Its version, without the last part.
+    pub async fn version(&self) -> (u32, u32) {
+        let overview =
+            self.manage(reqwest::Method::GET, "overview", None).await.expect("an answer");
+        let overview: Value = overview.json().await.expect("JSON");
+        let version = overview["rabbitmq_version"].as_str().expect("a version");
+        let mut parts = version.split('.').map(|part| part.parse().expect("a number"));
+        (parts.next().expect("a number"), parts.next().expect("a second one"))
+    }
+
+    /// Whether it counts a delivery that a consumer gives back, or is made to.
+    pub async fn counts_returns(&self) -> bool {
+        self.version().await < (4, 3)
+    }
+
     async fn create_vhost(&self, name: &str) {
         self.manage(reqwest::Method::PUT, &format!("vhosts/{name}"), None).await.expect("a vhost");
         let all = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});

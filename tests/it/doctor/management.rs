@@ -122,3 +122,19 @@ async fn an_api_that_does_not_let_us_ask_is_told_without_its_password() {
     }
     site.close().await;
 }
+
+#[tokio::test]
+async fn over_http_no_certificates_to_trust_are_needed_and_over_https_it_is_told_that_they_are_missing()
+ {
+    let site = Site::open().await;
+    Bench::open(&site.amqp_url).await.declare().await;
+    let none = harness::NO_CERTIFICATES;
+    let said = ask(&site, &none, &[]);
+    assert!(!said.left_out("policies, bindings and alarms"), "{}", said.text);
+    said.assert("ok", &["queues are bound as expected"]);
+    let over_tls = ("RABBITMQ_MANAGEMENT_URL", "https://somebody:the-password@127.0.0.1:1");
+    let said = ask(&site, &[none[0], none[1], over_tls], &[]);
+    assert!(said.left_out("policies, bindings and alarms"), "{}", said.text);
+    assert!(said.text.contains("certificates"), "{}", said.text);
+    site.close().await;
+}

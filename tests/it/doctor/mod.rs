@@ -1,6 +1,7 @@
 //! `redeemq doctor` and what a worker makes sure of when it starts: each thing that would break a
 //! promise is made so on a real server, found, named with its remedy, and refused.
 
+mod advice;
 mod broker;
 mod database;
 mod management;

@@ -2,7 +2,7 @@
 
 use super::{broker_of, remove, site_with_users};
 use harness::rights::{self, PASSWORD, as_user};
-use harness::{Bench, mug};
+use harness::{Bench, mug, site::management};
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions,
@@ -10,6 +10,8 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind};
+use reqwest::Method;
+use serde_json::json;
 
 /// Something that a user tries.
 #[derive(Debug, Clone, Copy)]
@@ -120,8 +122,13 @@ async fn the_ingress_can_publish_requests_and_read_its_own_replies_and_nothing_e
     {
         assert_eq!(said(&ingress, what).await, RESOURCE_LOCKED, "{what:?}");
     }
-    for queue in ["redeem.requests", "redeem.requests.spare", "redeem.dead", "client.acme.results"]
-    {
+    for queue in [
+        "redeem.requests",
+        "redeem.requests.1",
+        "redeem.requests.spare",
+        "redeem.dead",
+        "client.acme.results",
+    ] {
         for what in [Get(queue), Consume(queue), Purge(queue), Delete(queue), Declare(queue)] {
             assert_eq!(said(&ingress, what).await, ACCESS_REFUSED, "{what:?}");
         }
@@ -130,6 +137,7 @@ async fn the_ingress_can_publish_requests_and_read_its_own_replies_and_nothing_e
         for what in [
             Bind("redeem.reply.mine", exchange, "#"),
             Bind("redeem.requests", exchange, "#"),
+            Bind("redeem.requests.1", exchange, "1"),
             DeclareExchange(exchange),
             DeleteExchange(exchange),
         ] {
@@ -140,6 +148,7 @@ async fn the_ingress_can_publish_requests_and_read_its_own_replies_and_nothing_e
         Publish("redeem.results", "acme.goods"),
         Publish("redeem.dead", ""),
         Publish("redeem.requests.spare", ""),
+        Publish("redeem.requests.lanes", "goods"),
         Publish("", "client.acme.results"),
         Publish("", "redeem.requests"),
         Declare("mine"),
@@ -233,5 +242,33 @@ async fn a_client_sites_user_reads_its_own_results_and_nobody_elses() {
     for client in ["acme", "redeem"] {
         rights::remove_broker_user(&site.name, &format!("client_{client}")).await;
     }
+    remove(site).await;
+}
+
+#[tokio::test]
+async fn a_client_sites_user_can_be_made_before_the_first_worker_or_is_not_made_at_all() {
+    let (site, bench) = site_with_users().await;
+    rights::make_broker_users(&site, &["client", "acme"]);
+    // What it made before the worker is what a worker would make.
+    bench.declare().await;
+    let url = as_user(&site.amqp_url, &format!("{}_client_acme", site.name), PASSWORD);
+    let acme = connect(&url).await;
+    assert_eq!(said(&acme, Declare("client.acme.results")).await, None);
+    assert_eq!(said(&acme, Bind("client.acme.results", "redeem.results", "acme.#")).await, None);
+    let all = Bind("client.acme.results", "redeem.results", "#");
+    assert_eq!(said(&acme, all).await, ACCESS_REFUSED);
+
+    let path = format!("exchanges/{}/redeem.results", site.name);
+    management(Method::DELETE, &path, None).await.expect("deleted");
+    let other = json!({"type": "fanout", "durable": true});
+    management(Method::PUT, &path, Some(other)).await.expect("declared");
+    let refused = rights::run_broker_users(&site, &["client", "zeta"]);
+    assert!(!refused.status.success());
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("redeem.results") && words.contains("400"), "{words}");
+    let path = format!("users/{}_client_zeta", site.name);
+    let made = management(Method::GET, &path, None).await;
+    assert!(made.is_err(), "refused, and half done");
+    rights::remove_broker_user(&site.name, "client_acme").await;
     remove(site).await;
 }

@@ -41,7 +41,7 @@ impl Answer {
 
 impl Caller {
     pub async fn sign_in(base: &str, key: &str, secret: &str) -> anyhow::Result<Self> {
-        let http = Client::new()?;
+        let http = Client::to(base)?;
         let mut caller = Self { http, base: base.to_owned(), token: String::new() };
         let pair = json!({"api_key": key, "api_secret": secret});
         let answer = caller.post("/Auth", &pair, &[]).await?;

@@ -40,7 +40,8 @@ pub async fn client(
 ) -> anyhow::Result<()> {
     page.heading("A client of the original API, which waits for the decision");
     let base = format!("{}/", services.http);
-    let mut original = Original { http: Client::new()?, base, api_key, token: String::new() };
+    let http = Client::to(&base)?;
+    let mut original = Original { http, base, api_key, token: String::new() };
     let cola = [("goods_id", "cola"), ("player_id", PLAYER)];
     let show = |page: &mut Page, what: &str, (status, code, _): &(u16, String, Value), expected| {
         page.check(what, &format!("{status}  {code}"), (*status, code.as_str()) == (200, expected));

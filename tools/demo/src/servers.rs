@@ -32,7 +32,7 @@ pub async fn fresh_vhost(name: &str) -> anyhow::Result<String> {
     let url = server("AMQP_URL")?;
     let management = server("RABBITMQ_MANAGEMENT_URL")?;
     let management = management.trim_end_matches('/');
-    let http = Client::new()?;
+    let http = Client::to(management)?;
     let vhost = format!("{management}/api/vhosts/{name}");
     let gone = ask(&http, Method::DELETE, &vhost, &[], None).await;
     gone.context("RABBITMQ_MANAGEMENT_URL")?;

@@ -187,7 +187,7 @@ impl Stage {
 
 /// Waits until the broker takes requests.
 pub async fn wait_until_ready(base: &str) -> anyhow::Result<()> {
-    let (http, url) = (Client::new()?, format!("{base}/readyz"));
+    let (http, url) = (Client::to(base)?, format!("{base}/readyz"));
     for _ in 0..300 {
         if ask(&http, Method::GET, &url, &[], None).await.is_ok_and(|(status, _)| status == 200) {
             return Ok(());

@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use url::Url;
 
 /// Answers about one queue have some 10 KiB.
@@ -31,7 +31,7 @@ impl Management {
     /// A client for the vhost of the AMQP connections.
     ///
     /// # Errors
-    /// When the URL can't be read, or this machine knows no certificates to trust.
+    /// When the URL can't be read, or is https and this machine knows no certificates to trust.
     pub(crate) fn new(url: &SecretString, vhost: &str) -> Result<Self> {
         let hint = "RABBITMQ_MANAGEMENT_URL can't be read: it is http://user:password@host:15672";
         let unreadable = || BrokerError::Management(hint.to_owned());
@@ -41,7 +41,7 @@ impl Management {
             return Err(unreadable());
         }
         url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| unreadable())?;
-        let http = Client::new().map_err(failed)?;
+        let http = Client::to(url.as_str()).map_err(failed)?;
         Ok(Self { http, url, credentials, vhost: vhost.to_owned() })
     }
 
@@ -59,6 +59,15 @@ impl Management {
     /// When the API is away or refuses.
     pub(crate) async fn bindings(&self, queue: &str) -> Result<Option<Vec<Binding>>> {
         self.find(&["queues", &self.vhost, queue, "bindings"]).await
+    }
+
+    /// Whether there is an exchange of this name.
+    ///
+    /// # Errors
+    /// When the API is away or refuses.
+    pub(crate) async fn has_exchange(&self, name: &str) -> Result<bool> {
+        let found: Option<IgnoredAny> = self.find(&["exchanges", &self.vhost, name]).await?;
+        Ok(found.is_some())
     }
 
     /// The tags of a user, such as `administrator`.

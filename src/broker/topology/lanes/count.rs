@@ -1,8 +1,7 @@
 //! Which lanes a broker has.
 
 use crate::broker::error::Result;
-use crate::broker::topology::definitions::{self, Queue};
-use crate::broker::topology::lanes::definitions::{LANES, LANES_MAX, name, queue};
+use crate::broker::topology::lanes::definitions::{LANES, LANES_MAX, name};
 use crate::broker::topology::passive::{self, Existence, QueueState};
 use lapin::Connection;
 
@@ -28,15 +27,4 @@ pub(crate) async fn count(connection: &Connection) -> Result<Option<u16>> {
         }
     }
     Ok(Some(LANES_MAX))
-}
-
-/// The queues that should exist: those of every broker, and the lanes that this one has, as far as this
-/// user may know of them.
-///
-/// # Errors
-/// When the broker is away.
-pub(crate) async fn wanted_queues(connection: &Connection, bytes_max: u64) -> Result<Vec<Queue>> {
-    let count = count(connection).await?.unwrap_or(0);
-    let lanes = (1..=count).map(|number| queue(number, bytes_max));
-    Ok(definitions::queues(bytes_max).into_iter().chain(lanes).collect())
 }

@@ -14,7 +14,7 @@ mod definitions;
 mod layout;
 mod source;
 
-pub(crate) use count::{count, exist, wanted_queues};
+pub(crate) use count::{count, exist};
 pub use definitions::{CONTENDS_FOR, LANES, LANES_MAX, contending_for, exchange, name, queue};
 pub use layout::lay_out;
 pub use source::Source;
