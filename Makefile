@@ -87,8 +87,8 @@ lint: ## Check format, lints and documentation
 fmt: ## Format the code
 	cargo fmt --all
 
-documents: ## Write docs/openapi.json and docs/asyncapi.json anew, after a change of the API
-	REDEEMQ_WRITE_DOCUMENTS=1 $(CARGO_TEST) --test contract kept
+documents: ## Write docs/openapi.json, docs/asyncapi.json and the rules of deploy/kubernetes anew
+	REDEEMQ_WRITE_DOCUMENTS=1 $(CARGO_TEST) --test contract --test kubernetes kept
 
 sqlx: ## Refresh .sqlx, after a change of a query or a migration
 	deploy/sqlx-prepare
