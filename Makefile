@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove bench bench-quick check test test-all lint fmt documents sqlx sqlx-check picture
+.PHONY: help demo run stop prove bench bench-quick check test test-all test-containers lint fmt documents sqlx sqlx-check picture
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built: `make demo PROFILE=dev` doesn't wait for the optimiser.
@@ -26,7 +26,7 @@ FOLDER := $(TARGET)/bench
 export SQLX_OFFLINE := true
 
 help: ## Show this
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 # Built in two thirds of the time that a release takes: Cargo.toml tells of the profile.
 demo run: PROFILE := demo
@@ -73,8 +73,13 @@ check: lint ## Check format, lints and documentation, and run all tests that nee
 test: ## Prove the promises on a real Postgres and RabbitMQ (5 minutes); ARGS go to cargo test
 	deploy/services with test -- $(CARGO_TEST) $(or $(ARGS),--test it)
 
-test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients as well (20 minutes)
+test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients, containers as well (25 minutes)
+	@$(MAKE) --no-print-directory test-containers
 	deploy/services with test -- $(CARGO_TEST)
+
+test-containers: PROFILE := demo
+test-containers: ## Build the image, and try docker-compose.yml with Debian's podman: jobs, restarts, an update (6 minutes)
+	@PROFILE=$(PROFILE) tests/containers/run
 
 picture: ## Draw the dashboard over a campaign, into docs/pictures
 	deploy/services with picture -- $(CARGO_TEST) --test prometheus -- --ignored

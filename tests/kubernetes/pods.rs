@@ -2,7 +2,8 @@
 
 use super::manifests::{all, as_json, containers, list, name_of, of_kind, one, pods, text};
 use clap::CommandFactory as _;
-use harness::places::{root, script};
+use harness::blocks::block;
+use harness::places::root;
 use redeemq::config::Cli;
 use redeemq::ingress::routes;
 use serde_json::{Value, json};
@@ -200,7 +201,10 @@ fn images_are_pinned_and_those_that_the_compose_file_runs() {
 #[test]
 fn secrets_are_named_and_not_contained() {
     assert!(all().iter().all(|object| object["kind"] != "Secret"));
-    let made = Command::new(script("kubernetes/secrets")).arg("redeemq").output().expect("it runs");
+    let [command] = block("deploy/kubernetes/secrets").try_into().expect("one command");
+    let (print, _) = command.split_once(" | ").expect("and who takes it");
+    let made =
+        Command::new("bash").args(["-c", print]).current_dir(root()).output().expect("it runs");
     let made = as_json(&String::from_utf8(made.stdout).expect("text"));
     let key_is_there = |name: &Value, key: &Value| {
         let secret = made.iter().find(|secret| secret["metadata"]["name"] == *name);
