@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run stop prove bench bench-quick check test test-all lint fmt documents sqlx sqlx-check picture
+.PHONY: help demo run stop prove bench bench-quick check test test-all test-containers lint fmt documents sqlx sqlx-check picture
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # What is built: `make demo PROFILE=dev` doesn't wait for the optimiser.
@@ -37,7 +37,7 @@ endif
 export SQLX_OFFLINE := true
 
 help: ## Show this
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 17
 
 # Built in two thirds of the time that a release takes: Cargo.toml tells of the profile.
 demo run: PROFILE := demo
@@ -90,9 +90,14 @@ test-all:
 	$(CARGO_TEST) --no-fail-fast --test it --test broker --test cluster --test storm
 	@$(MAKE) --no-print-directory prove PROFILE=dev AMONG='--workspace --test protocol' JOBS=20000 SECONDS=60
 else
-test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients as well (20 minutes); SERVERS=newest
+test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients, containers as well (25 minutes); SERVERS=newest
+	@$(MAKE) --no-print-directory test-containers
 	deploy/services with test -- $(CARGO_TEST)
 endif
+
+test-containers: PROFILE := demo
+test-containers: ## Build the image, and try docker-compose.yml with Debian's podman: jobs, restarts, an update (6 minutes)
+	@PROFILE=$(PROFILE) tests/containers/run
 
 picture: ## Draw the dashboard over a campaign, into docs/pictures
 	deploy/services with picture -- $(CARGO_TEST) --test prometheus -- --ignored
@@ -105,8 +110,8 @@ lint: ## Check format, lints and documentation
 fmt: ## Format the code
 	cargo fmt --all
 
-documents: ## Write docs/openapi.json and docs/asyncapi.json anew, after a change of the API
-	REDEEMQ_WRITE_DOCUMENTS=1 $(CARGO_TEST) --test contract kept
+documents: ## Write docs/openapi.json, docs/asyncapi.json and the rules of deploy/kubernetes anew
+	REDEEMQ_WRITE_DOCUMENTS=1 $(CARGO_TEST) --test contract --test kubernetes kept
 
 sqlx: ## Refresh .sqlx, after a change of a query or a migration
 	deploy/sqlx-prepare

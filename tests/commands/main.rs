@@ -28,7 +28,7 @@ const TARGETS: [(&str, &str); 7] = [
 
 /// Which file runs every other block, found there by how it begins. Only hosts, passwords and users are
 /// put in.
-const BLOCKS: [(&str, &str); 11] = [
+const BLOCKS: [(&str, &str); 12] = [
     ("redeemq migrate", "tests/commands/steps.rs"),
     ("curl -s http://127.0.0.1:8080", "tests/commands/steps.rs"),
     ("examples/clients/redeem.sh", "tests/commands/targets.rs"),
@@ -40,6 +40,7 @@ const BLOCKS: [(&str, &str); 11] = [
     ("RABBITMQ_MANAGEMENT_URL=", "tests/commands/users.rs"),
     ("rabbitmq-plugins enable", "tests/broker/commands.rs"),
     ("rabbitmqctl add_user", "tests/broker/commands.rs"),
+    ("deploy/kubernetes/secrets", "tests/kubernetes/pods.rs"),
 ];
 
 #[test]

@@ -50,11 +50,14 @@ pub fn python(name: &str, packages: &[&str]) -> PathBuf {
     filled(name, &packages.join(" "), "PyPI", fill).join("bin")
 }
 
-/// A folder whose `node_modules` has this package, in an exact version.
-pub fn node(name: &str, package: &str) -> PathBuf {
-    filled(name, package, "npm's registry", |folder| {
+/// A folder whose `node_modules` has these packages, with blanks between them, in exact versions.
+pub fn node(name: &str, packages: &str) -> PathBuf {
+    filled(name, packages, "npm's registry", |folder| {
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
-        run(npm.arg("--prefix").arg(folder).arg(package), "which comes with Node 18 or newer")
+        run(
+            npm.arg("--prefix").arg(folder).args(packages.split(' ')),
+            "which comes with Node 18 or newer",
+        )
     })
 }
