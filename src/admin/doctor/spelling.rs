@@ -17,9 +17,10 @@ pub(super) async fn examine(examined: &mut Examination, settings: &Settings) {
         let why = "only a worker's user may read them: ask with --for worker";
         return examined.not_checked("ids and codes", why);
     }
+    let limit = settings.statement_limit;
     let looked = match settings.deep {
         true => look(settings, Role::Admin, Extent::All).await,
-        false => store::in_time(look(settings, Role::Worker, Extent::Sample(SAMPLE))).await,
+        false => limit.in_time(look(settings, Role::Worker(limit), Extent::Sample(SAMPLE))).await,
     };
     match looked {
         Ok(found) => judge(examined, found, settings.deep),
@@ -52,7 +53,7 @@ async fn look_at_all(db: &mut PgConnection, extent: Extent) -> Result<Looked> {
 
 fn judge(examined: &mut Examination, looked: Looked, deep: bool) {
     let bad = looked.iter().filter(|(_, found)| found.unreachable > 0);
-    let first = examined.findings.len();
+    let first = examined.so_far();
     for (kind, found) in bad {
         let Found { looked_at, unreachable, alike } = found;
         let mut what = format!(

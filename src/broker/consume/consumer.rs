@@ -170,7 +170,10 @@ impl Consumer {
     pub async fn give_back(&mut self) -> Result<()> {
         self.cancel().await?;
         let all = BasicNackOptions { multiple: true, requeue: true };
-        in_time("basic.nack", async { Ok(self.channel.basic_nack(0, all).await?) }).await
+        answered(&self.connection, "basic.nack", async {
+            Ok(self.channel.basic_nack(0, all).await?)
+        })
+        .await
     }
 
     /// Closes the connection, once the broker has read all acks; what is not settled is delivered again.

@@ -1,7 +1,7 @@
 //! One delivery, as this layer hands it on.
 
 use crate::broker::consume::death::{Cause, Death};
-use crate::broker::headers::{DELIVERY_COUNT, REASON};
+use crate::broker::headers::{ACQUIRED_COUNT, DELIVERY_COUNT, REASON};
 use crate::broker::topology::DEAD_KEY;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
@@ -57,7 +57,7 @@ fn delivery_count(redelivered: bool, headers: Option<&FieldTable>) -> i64 {
         return 0;
     }
     let told = |name| headers.and_then(|headers| headers.inner().get(name)).and_then(whole);
-    told(DELIVERY_COUNT).unwrap_or(i64::from(told("x-acquired-count").is_none()))
+    told(DELIVERY_COUNT).unwrap_or(i64::from(told(ACQUIRED_COUNT).is_none()))
 }
 
 fn whole(value: &AMQPValue) -> Option<i64> {
