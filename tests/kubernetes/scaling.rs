@@ -66,7 +66,10 @@ fn while_there_is_a_job_as_many_workers_are_wanted_as_there_are() {
     std::fs::create_dir_all(&folder).expect("a folder");
     let rules = serde_json::json!({"groups": [{"name": "q", "rules": [{"record": "wanted", "expr": query}]}]});
     std::fs::write(folder.join("rules.yml"), rules.to_string()).expect("written");
-    let series = |name: &str, value: &str| serde_json::json!({"series": name, "values": format!("{value}x9")});
+    let series = |name: &str, value: &str| {
+        let values = [value; 9].join(" ");
+        serde_json::json!({"series": name, "values": values})
+    };
     let tests = CASES.map(|(why, age, ready, wanted)| {
         let mut input = Vec::new();
         for worker in ["a", "b", "c"] {

