@@ -97,7 +97,7 @@ endif
 
 test-containers: PROFILE := demo
 test-containers: ## Build the image, and try docker-compose.yml with Debian's podman: jobs, restarts, an update (6 minutes)
-	@PROFILE=$(PROFILE) tests/containers/run
+	@PROFILE=$(PROFILE) timeout --foreground 25m tests/containers/run
 
 picture: ## Draw the dashboard over a campaign, into docs/pictures
 	deploy/services with picture -- $(CARGO_TEST) --test prometheus -- --ignored

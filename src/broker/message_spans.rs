@@ -2,7 +2,7 @@
 
 use crate::broker::consume::received::Received;
 use crate::broker::publish::message::{OutboundMessages, Outgoing};
-use crate::broker::topology::REQUESTS;
+use crate::broker::topology::{DEAD, REQUESTS};
 use crate::broker::trace_headers;
 use crate::domain::job::Job;
 use crate::traces::messages::{Message, Sending};
@@ -23,6 +23,10 @@ pub(crate) fn request<'a>(received: &'a Received, job: &'a Job) -> Message<'a> {
 
 fn outgoing(message: &Outgoing) -> Message<'_> {
     let Outgoing { exchange, routing_key, properties, body, .. } = message;
+    let exchange = match routing_key.as_str() {
+        DEAD if exchange.is_empty() => DEAD,
+        _ => exchange,
+    };
     Message {
         exchange,
         routing_key: routing_key.as_str(),

@@ -35,6 +35,10 @@ pub fn is_outer(character: char) -> bool {
 /// Whether nobody sees it: [`visible`] names the kinds.
 pub fn is_invisible(character: char) -> bool {
     use GeneralCategory::{Format, LineSeparator, ParagraphSeparator};
+    // None of ASCII is, and nearly all ids and codes are ASCII.
+    if character.is_ascii() {
+        return false;
+    }
     matches!(character.general_category(), Format | LineSeparator | ParagraphSeparator)
         || is_variation_selector(character)
 }

@@ -39,17 +39,15 @@ pub struct Written<'a> {
     params: Value,
 }
 
-/// The same as it is read, strictly: each field once, and of its own type. What `params` holds is looked
-/// at later, for it can be refused by a decision.
+/// The same as it is read, strictly: each field once, and of its own type.
 #[derive(Deserialize)]
-struct Read<'a> {
+struct Read<P> {
     v: Option<Number>,
     job_id: Option<String>,
     client_id: Option<String>,
     operation: Option<String>,
     accepted_at: Option<String>,
-    #[serde(borrow)]
-    params: Option<&'a RawValue>,
+    params: Option<P>,
 }
 
 /// The body of a request message.
@@ -78,10 +76,18 @@ pub fn encode(
 /// [`Undecodable`] says what is wrong and, where it can be read, whose job it is.
 pub fn decode(body: &[u8]) -> Result<Job, Undecodable> {
     let body = without_bom(body);
-    let job = serde_json::from_slice(body)
-        .map_err(|error| undecodable::explain(body, &error))
-        .and_then(Read::job);
+    let job = match serde_json::from_slice::<Read<Params>>(body) {
+        Ok(read) => read.job(Ok),
+        Err(_) => with_other_params(body),
+    };
     job.map_err(|reason| Undecodable { reason, known: Known::find(body) })
+}
+
+/// Parameters of another type are refused by a decision, if nothing else is wrong.
+fn with_other_params(body: &[u8]) -> Result<Job, String> {
+    let read: Read<&RawValue> =
+        serde_json::from_slice(body).map_err(|error| undecodable::explain(body, &error))?;
+    read.job(|params| serde_json::from_str(params.get()))
 }
 
 /// Whose job a message is about, whatever else it is.
@@ -89,8 +95,8 @@ pub fn known(body: &[u8]) -> Option<Known> {
     Known::find(without_bom(body))
 }
 
-impl Read<'_> {
-    fn job(self) -> Result<Job, String> {
+impl<P> Read<P> {
+    fn job(self, params: impl FnOnce(P) -> serde_json::Result<Params>) -> Result<Job, String> {
         let v = self.v.ok_or("field v is missing")?;
         // To JSON 1.0 is the number 1, and there are languages that write it so.
         if v.as_f64() != Some(VERSION as f64) {
@@ -107,7 +113,7 @@ impl Read<'_> {
         let accepted_at = self.accepted_at.ok_or("field accepted_at is missing")?;
         let accepted_at = instant(&accepted_at)
             .ok_or("field accepted_at is no RFC 3339 time of the years 1970 to 9999")?;
-        let (request, content) = asked(operation, &client, self.params);
+        let (request, content) = asked(operation, &client, self.params.map(params));
         let (job_id, key) = (id.to_string(), id.key());
         Ok(Job { job_id, key, content, client, operation, accepted_at, request })
     }
@@ -117,9 +123,8 @@ impl Read<'_> {
 fn asked(
     operation: Operation,
     client: &ClientId,
-    params: Option<&RawValue>,
+    params: Option<serde_json::Result<Params>>,
 ) -> (Result<Request, Refusal>, Content) {
-    let params = params.map(|params| serde_json::from_str(params.get()));
     let Ok(params) = params.unwrap_or(Ok(Params::default())) else {
         let refusal = Refusal::Unacceptable(vec!["params"]);
         return (Err(refusal), Content::of_unreadable(operation));

@@ -1,19 +1,20 @@
 //! What the broker dead-letters itself is answered like any other message. It does so where no worker came
 //! to settle a message: over its own delivery limit, or by a policy that is not ours.
 //!
-//! Each dead letter is copied to a queue of its own. A worker takes the copy, and leaves the letter to
-//! operators. A copy of its own letter, or another worker's, is only acknowledged, for that was told when it
-//! was made. Of the broker's, the job is looked up: a decided one gets its stored result; any other is
-//! recorded as dead, and its notice is sent. A copy is acknowledged when that is confirmed. So it is told at
-//! least once, by whichever worker takes it, and a second time changes nothing.
+//! The broker's dead letters pass the exchange `redeem.dead`, which copies each to the queue
+//! `redeem.dead.notices`. A worker takes the copy, and leaves the letter to operators. It looks the job up: a
+//! decided one gets its stored result; any other is recorded as dead, and its notice is sent. The copy is
+//! acknowledged when that is confirmed, so the notice is sent at least once. Workers put their own dead
+//! letters into the queue `redeem.dead` directly; those of version 0.1.0 come as copies as well, and are only
+//! acknowledged.
 
+use crate::broker::Result;
 use crate::broker::consume::consumer::Consumer;
 use crate::broker::consume::received::Received;
 use crate::broker::topology::lanes::Source;
-use crate::broker::{BrokerError, Result};
 use crate::retry::Pauses;
 use crate::worker::batch::delivery::Delivery;
-use crate::worker::context::Context;
+use crate::worker::context::{Context, Settings};
 use crate::worker::lane::publishing::Publishing;
 use crate::worker::publish::result_publisher::ResultPublisher;
 use crate::worker::redelivery::dead_letterer::DeadLetterer;
@@ -45,20 +46,17 @@ pub(super) async fn supervise(context: Arc<Context>, stop: CancellationToken) {
             pauses.reset();
         }
         let pause = if error.is_unreadable() { UNREADABLE_PAUSE } else { pauses.draw() };
-        if matches!(error, BrokerError::Absent(_)) {
-            tracing::debug!("the queue of copies of dead letters is not declared yet");
-        } else {
-            let pause_ms = pause.as_millis() as u64;
-            tracing::warn!(%error, pause_ms, "lost the queue of copies of dead letters; reconnecting");
-        }
+        let pause_ms = pause.as_millis() as u64;
+        tracing::warn!(%error, pause_ms, "lost queue redeem.dead.notices; reconnecting");
         stop.run_until_cancelled(sleep(pause)).await;
     }
 }
 
 /// From connecting to the first fault, or to the stop.
 async fn session(context: &Arc<Context>, stop: &CancellationToken) -> Result<()> {
+    let Settings { amqp_url, queue_bytes_max, .. } = &context.settings;
     let mut consumer =
-        Consumer::connect(&context.settings.amqp_url, Source::DeadLetters, None).await?;
+        Consumer::connect(amqp_url, Source::DeadLetters, Some(*queue_bytes_max)).await?;
     let publisher = ResultPublisher::open(
         &context.publishers,
         &context.max_message_size,

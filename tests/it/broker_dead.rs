@@ -186,3 +186,27 @@ async fn while_the_database_takes_no_note_nobody_is_told_and_nothing_is_lost() {
     assert_eq!(told(&worker).await, 1.0);
     site.close().await;
 }
+
+#[tokio::test]
+async fn a_letter_of_a_worker_is_in_the_dead_queue_or_its_job_is_kept() {
+    let (site, bench) = without_worker().await;
+    let _worker = site.start(Role::Worker, &[]).await;
+    bench.unbind("redeem.dead", "redeem.dead", "").await;
+    bench.publish(&Request::raw(b"no job")).await;
+    eventually("it needs no binding", async || bench.depth("redeem.dead").await == 1).await;
+
+    let connection = lapin::Connection::connect(&site.amqp_url, Default::default()).await;
+    let connection = connection.expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    channel.queue_delete("redeem.dead".into(), Default::default()).await.expect("deleted");
+    bench.publish(&Request::raw(b"no job either")).await;
+    // The worker declares it anew in its next session.
+    eventually("the letter waits for the queue", async || {
+        let probe = connection.create_channel().await.expect("a channel");
+        let passive = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
+        let found = probe.queue_declare("redeem.dead".into(), passive, Default::default()).await;
+        found.is_ok_and(|queue| queue.message_count() == 1)
+    })
+    .await;
+    site.close().await;
+}

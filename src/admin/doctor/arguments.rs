@@ -5,17 +5,20 @@ use super::lanes::{HIDDEN, KnownLanes};
 use super::options::Settings;
 use crate::broker::inspect::probe::{self, ProbeResult};
 use crate::broker::topology::lanes::{self, LANES};
-use crate::broker::topology::{DEAD, EXCHANGES};
+use crate::broker::topology::{DEAD, DEAD_NOTICES, EXCHANGES};
 use crate::broker::{Connection, Result};
 
 /// Publishers are refused meanwhile.
-const REPLACE_EXCHANGE: &str = "Stop the workers, delete it, and start a worker at once: it declares it anew, and until then publishers are refused";
+const REPLACE_EXCHANGE: &str = "Stop the workers, delete it, and start a worker at once: it declares it anew, and until then publishers are refused. Bindings of client sites go with it: bind their queues again";
 
-/// How to have a queue declared anew without losing a message. What an unbound queue would have got goes to
-/// redeem.requests.spare, waits where it is, or is refused.
+/// How to have a queue declared anew without losing a message. What an unbound request queue would have got
+/// goes to redeem.requests.spare, waits where it is, or is refused; workers need no binding to redeem.dead.
 pub(super) fn replace(queue: &str) -> String {
     let empty = match queue {
-        DEAD => "replay or drop its dead letters",
+        DEAD => {
+            return "Stop the workers, so that nothing new comes into it; replay or drop its dead letters; when it has no message left, delete it, and start a worker: it declares and binds it anew".to_owned();
+        }
+        DEAD_NOTICES => "let the workers that still run empty it",
         _ => {
             "let the workers that still run empty it, or move its messages to another request queue with a shovel"
         }

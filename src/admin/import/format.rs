@@ -37,7 +37,7 @@ pub(super) fn other_than_csv(head: &[u8]) -> Option<String> {
 }
 
 fn text(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    let pairs = || head.chunks_exact(2).take(4);
+    let pairs = || head.chunks_exact(2).take(3);
     let first = head.trim_ascii_start().first();
     // A NUL further down is a fault of its row.
     let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::broker::consume::settler::Settler;
 use crate::broker::error::{BrokerError, Result};
 use crate::broker::short_string::short_string;
 use crate::broker::topology::lanes::{self, Source};
-use crate::broker::topology::{self, DEAD_NOTICES, passive, passive::QueueState};
+use crate::broker::topology::{self, passive, passive::QueueState};
 use lapin::message::Delivery;
 use lapin::options::{
     BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
@@ -37,27 +37,19 @@ impl Consumer {
     pub async fn connect(url: &SecretString, source: Source, declare: Option<u64>) -> Result<Self> {
         let name = match source {
             Source::Common | Source::Lane(_) => "redeemq worker: requests",
-            Source::DeadLetters => "redeemq worker: dead letters",
+            Source::DeadLetters => "redeemq worker: dead letter notices",
         };
         let connection = connect(url, name).await?;
         match (source, declare) {
-            (Source::Common, Some(queue_bytes_max)) => {
+            (Source::Common | Source::DeadLetters, Some(queue_bytes_max)) => {
                 topology::declare(&connection, queue_bytes_max).await?;
             }
-            (Source::Common, None) => {}
+            (Source::Common | Source::DeadLetters, None) => {}
             (Source::Lane(number), _) => {
                 let lane = passive::queue(&connection, &lanes::name(number)).await?;
                 if lane == QueueState::Missing {
                     close(connection).await;
                     return Err(BrokerError::NoLane(number));
-                }
-            }
-            (Source::DeadLetters, _) => {
-                // The common lane declares it.
-                let queue = passive::queue(&connection, DEAD_NOTICES).await?;
-                if queue == QueueState::Missing {
-                    close(connection).await;
-                    return Err(BrokerError::Absent(DEAD_NOTICES));
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::broker::consume::received::Received;
 use crate::broker::headers::{ATTEMPTS, DEAD_AT, REASON, REPLAYED};
 use crate::broker::publish::message::{OutboundMessages, Outgoing};
 use crate::broker::short_string::{short_string, try_short_string};
-use crate::broker::topology::{DEAD, DEAD_KEY, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
+use crate::broker::topology::{DEAD, DIRECT_REPLY_PREFIX, REPLY_PREFIX, RESULTS};
 use crate::broker::trace_headers::passed_on;
 use crate::domain::job::Job;
 use crate::wire::answer;
@@ -45,8 +45,9 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Outboun
         AMQPValue::LongLongInt(received.delivery_count.saturating_add(1)),
     );
     let main = Outgoing {
-        exchange: DEAD,
-        routing_key: short_string(DEAD_KEY),
+        // To the queue itself: what has no queue must come back, whichever other queue is bound.
+        exchange: "",
+        routing_key: short_string(DEAD),
         mandatory: true,
         properties: original_properties(received).with_headers(headers),
         body: received.body.as_slice().into(),

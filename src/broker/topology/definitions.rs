@@ -12,10 +12,11 @@ pub const UNROUTED: &str = "redeem.requests.spare";
 pub const RESULTS: &str = "redeem.results";
 /// Exchange and queue of dead letters.
 pub const DEAD: &str = "redeem.dead";
-/// Queue with a copy of each dead letter. Workers empty it: what the broker dead-lettered itself gets its
-/// notice from there, while the letters stay where operators look for them.
+/// Queue with a copy of each dead letter that the broker made. Workers empty it and send the notices, while the
+/// letters stay where operators look for them.
 pub const DEAD_NOTICES: &str = "redeem.dead.notices";
-/// The routing key of dead letters that workers publish. Those of the broker keep the key that they had.
+/// The routing key of dead letters that workers of version 0.1.0 publish to the exchange. Those of the broker
+/// keep the key that they had.
 pub(crate) const DEAD_KEY: &str = "dead";
 /// The topic key that matches all operations.
 pub(in crate::broker) const ALL_KEYS: &str = "#";
