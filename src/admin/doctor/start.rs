@@ -16,11 +16,12 @@ use anyhow::bail;
 /// Whatever is fatal, with what to do about it.
 pub async fn examine(settings: &Settings) -> anyhow::Result<()> {
     metrics::gauge!("redeemq_lanes_consuming", "lane" => "common").set(0.0);
-    let broker =
-        until_fit(Server::Broker, async move || match broker::examine_for_start(settings).await {
+    let broker = until_fit(Server::Broker, async move || {
+        match Box::pin(broker::examine_for_start(settings)).await {
             Err(error @ BrokerError::Url(_)) => Err(error.into()),
             examined => Ok(examined.map_err(|error| error.to_string())),
-        });
+        }
+    });
     let database = until_fit(Server::Database, async move || {
         match database::examine_for_start(settings).await {
             Err(error @ StoreError::Url(_)) => Err(error.into()),
