@@ -92,7 +92,7 @@ test-all:
 else
 test-all: ## Run all tests: killed brokers, clusters, storms, campaign, bench, Prometheus, clients, containers as well (25 minutes); SERVERS=newest
 	@$(MAKE) --no-print-directory test-containers
-	deploy/services with test -- $(CARGO_TEST)
+	deploy/services with test -- $(CARGO_TEST) --no-fail-fast
 endif
 
 test-containers: PROFILE := demo
