@@ -44,6 +44,27 @@ pub struct FreeCode {
     pub expires_at: Option<OffsetDateTime>,
 }
 
+/// The codes of a pool that the jobs of a batch may take.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FreeCodes {
+    /// Earliest expiry first, those without one last.
+    pub loaded: VecDeque<FreeCode>,
+    /// How many more there are, which no job of the batch can take. None of them expires before the last job
+    /// was accepted.
+    pub beyond: i64,
+}
+
+impl FreeCodes {
+    /// Index of the first code that has not expired at this instant: from there on, none has.
+    fn first_valid(&self, at: OffsetDateTime) -> usize {
+        self.loaded.partition_point(|code| code.expires_at.is_some_and(|end| end <= at))
+    }
+
+    fn left(&self, at: OffsetDateTime) -> i64 {
+        (self.loaded.len() - self.first_valid(at)) as i64 + self.beyond
+    }
+}
+
 /// A code that a merchant asks about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coupon {
@@ -98,8 +119,8 @@ pub struct State {
     pub player_usage: HashMap<(i64, Player), i64>,
     /// Units granted by goods and client, where there is a cap.
     pub client_usage: HashMap<(i64, ClientId), i64>,
-    /// Codes to grant by goods, earliest expiry first, those without one last.
-    pub free_codes: HashMap<i64, VecDeque<FreeCode>>,
+    /// Codes to grant by goods.
+    pub free_codes: HashMap<i64, FreeCodes>,
     /// Codes to verify by [`Goods::coupon_key`], held or not: one may find its holder in this very batch.
     #[debug("***")]
     pub coupons: HashMap<(i64, Id), Coupon>,
@@ -211,8 +232,7 @@ impl State {
             // The pool's own end, or its days, may leave no code of it alive at all.
             let expired = goods.coupon_expiry(None, at).is_some_and(|end| end <= at);
             let codes = self.free_codes.get(&goods.row).filter(|_| !expired);
-            let left = codes.map_or(0, |codes| codes.len() - first_valid(codes, at));
-            return Some((Cap::Codes, left as i64));
+            return Some((Cap::Codes, codes.map_or(0, |codes| codes.left(at))));
         }
         let granted = goods.granted + self.granted.get(&goods.row).unwrap_or(&0);
         goods.quantity.map(|quantity| (Cap::Stock, Self::left(quantity, granted)))
@@ -245,8 +265,9 @@ impl State {
     fn take_codes(&mut self, grant: &NewGrant<'_>, changes: &mut Changes) -> Vec<GrantedCode> {
         let NewGrant { goods, player, amount, key, accepted_at } = grant;
         let Some(codes) = self.free_codes.get_mut(&goods.row) else { return Vec::new() };
-        let first = first_valid(codes, *accepted_at);
-        let taken: Vec<FreeCode> = codes.drain(first..first + *amount as usize).collect();
+        let first = codes.first_valid(*accepted_at);
+        let taken: Vec<FreeCode> =
+            codes.loaded.drain(first..first + *amount as usize).collect();
         let mut granted = Vec::with_capacity(taken.len());
         for FreeCode { code, shown, expires_at } in taken {
             let valid_until = goods.coupon_expiry(expires_at, *accepted_at);
@@ -265,9 +286,4 @@ impl State {
         }
         granted
     }
-}
-
-/// Index of the first code that has not expired at this instant: from there on, none has.
-fn first_valid(codes: &VecDeque<FreeCode>, at: OffsetDateTime) -> usize {
-    codes.partition_point(|code| code.expires_at.is_some_and(|end| end <= at))
 }

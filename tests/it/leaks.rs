@@ -154,7 +154,7 @@ fn nothing_that_is_shown_for_debugging_shows_a_code_or_a_hash() {
     let now = redeemq::wire::now();
     let mut state = State::default();
     state.coupons.insert((1, code.clone()), Coupon { holder: None, valid_until: None, used: None });
-    state.free_codes.entry(1).or_default().push_back(FreeCode {
+    state.free_codes.entry(1).or_default().loaded.push_back(FreeCode {
         code: code.clone(),
         shown: Some(code.clone()),
         expires_at: None,

@@ -52,4 +52,5 @@ mod speed;
 mod supply;
 mod top;
 mod traces;
+mod turns;
 mod waiting;

@@ -3,9 +3,11 @@
 //! A job that the ledger has keeps its result. A duplicate in the same batch gets the result of the
 //! first. An id used again with other content is refused and changes nothing.
 
+mod codes;
 mod redeem;
 mod verify;
 
+pub use codes::{CodesWanted, codes_wanted};
 pub use verify::PIN_WINDOW;
 
 use super::content::Content;

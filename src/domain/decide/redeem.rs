@@ -15,19 +15,12 @@ pub(super) fn decide(
     state: &mut State,
     changes: &mut Changes,
 ) -> Result<Outcome, Refusal> {
-    let player = (job.client.clone(), redeem.player.clone());
-    let balances = state.players.get(&player).ok_or(Refusal::NoSuchPlayer)?;
-    let goods = state.find(&redeem.scope, &redeem.target).ok_or(Refusal::NoSuchGoods)?;
-    let amount = redeem.amount;
+    let terms = terms(job, redeem, state)?;
+    terms.until_stock(job)?;
+    terms.check_stock(job)?;
+    terms.after_stock()?;
 
-    check_player_limit(state, goods, &player, amount)?;
-    if !goods.is_open_at(job.accepted_at) {
-        return Err(Refusal::OutsideWindow);
-    }
-    check_stock(state, goods, job, amount)?;
-    check_client_cap(state, goods, &player, amount)?;
-    check_price(balances, goods, amount)?;
-
+    let Terms { player, goods, amount, .. } = terms;
     let goods = Arc::clone(goods);
     let grant = NewGrant {
         goods: &goods,
@@ -40,31 +33,60 @@ pub(super) fn decide(
     Ok(Outcome::Granted(Grant { goods, amount, codes }))
 }
 
-fn check_player_limit(
-    state: &State,
-    goods: &Goods,
-    player: &Player,
+/// Who wants what, and what he has for it.
+pub(super) struct Terms<'a> {
+    state: &'a State,
+    player: Player,
+    balances: &'a BTreeMap<Asset, i64>,
+    pub(super) goods: &'a Arc<Goods>,
     amount: i64,
-) -> Result<(), Refusal> {
-    let Some(limit) = goods.per_player else { return Ok(()) };
-    let used = state.player_usage.get(&(goods.row, player.clone())).unwrap_or(&0);
-    enough(Cap::PerPlayer, State::left(limit, *used), amount).map_err(Refusal::PlayerLimit)
 }
 
-fn check_stock(state: &State, goods: &Goods, job: &Job, amount: i64) -> Result<(), Refusal> {
-    let Some((cap, left)) = state.stock_left(goods, job.accepted_at) else { return Ok(()) };
-    enough(cap, left, amount).map_err(Refusal::NotEnoughGoods)
+/// The terms of a job whose player and goods are known.
+pub(super) fn terms<'a>(
+    job: &Job,
+    redeem: &Redeem,
+    state: &'a State,
+) -> Result<Terms<'a>, Refusal> {
+    let player = (job.client.clone(), redeem.player.clone());
+    let balances = state.players.get(&player).ok_or(Refusal::NoSuchPlayer)?;
+    let goods = state.find(&redeem.scope, &redeem.target).ok_or(Refusal::NoSuchGoods)?;
+    Ok(Terms { state, player, balances, goods, amount: redeem.amount })
 }
 
-fn check_client_cap(
-    state: &State,
-    goods: &Goods,
-    player: &Player,
-    amount: i64,
-) -> Result<(), Refusal> {
-    let Some(limit) = goods.per_client else { return Ok(()) };
-    let used = state.client_usage.get(&(goods.row, player.0.clone())).unwrap_or(&0);
-    enough(Cap::PerClient, State::left(limit, *used), amount).map_err(Refusal::NotEnoughGoods)
+impl Terms<'_> {
+    /// The checks before that of the stock.
+    pub(super) fn until_stock(&self, job: &Job) -> Result<(), Refusal> {
+        self.check_player_limit()?;
+        if self.goods.is_open_at(job.accepted_at) { Ok(()) } else { Err(Refusal::OutsideWindow) }
+    }
+
+    /// The checks after that of the stock.
+    pub(super) fn after_stock(&self) -> Result<(), Refusal> {
+        self.check_client_cap()?;
+        check_price(self.balances, self.goods, self.amount)
+    }
+
+    fn check_player_limit(&self) -> Result<(), Refusal> {
+        let Some(limit) = self.goods.per_player else { return Ok(()) };
+        let usage = (self.goods.row, self.player.clone());
+        let used = self.state.player_usage.get(&usage).unwrap_or(&0);
+        enough(Cap::PerPlayer, State::left(limit, *used), self.amount).map_err(Refusal::PlayerLimit)
+    }
+
+    fn check_stock(&self, job: &Job) -> Result<(), Refusal> {
+        let stock = self.state.stock_left(self.goods, job.accepted_at);
+        let Some((cap, left)) = stock else { return Ok(()) };
+        enough(cap, left, self.amount).map_err(Refusal::NotEnoughGoods)
+    }
+
+    fn check_client_cap(&self) -> Result<(), Refusal> {
+        let Some(limit) = self.goods.per_client else { return Ok(()) };
+        let usage = (self.goods.row, self.player.0.clone());
+        let used = self.state.client_usage.get(&usage).unwrap_or(&0);
+        enough(Cap::PerClient, State::left(limit, *used), self.amount)
+            .map_err(Refusal::NotEnoughGoods)
+    }
 }
 
 /// Points before badges before custom currencies; within a kind, everything that is short is named.

@@ -1,12 +1,12 @@
-//! Rows that belong to goods: usage, codes, coupons, branches, wrong PINs. The lock of the goods protects
+//! Rows that belong to goods: usage, coupons, branches, wrong PINs. The lock of the goods protects
 //! them, and was taken before.
 
 use crate::domain::decide::PIN_WINDOW;
 use crate::domain::id::{ClientId, Id};
-use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, Player};
+use crate::domain::state::{Branch, Coupon, PinFailure, Player};
 use crate::store::error::Result;
 use sqlx::PgExecutor;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use time::OffsetDateTime;
 
 /// Units granted by goods and player.
@@ -53,71 +53,6 @@ pub(super) async fn client_usage(
     .await?;
     let key = |goods, client| (goods, ClientId::trusted(client));
     Ok(rows.into_iter().map(|row| (key(row.goods, row.client_id), row.granted)).collect())
-}
-
-/// What the jobs of a batch want from one pool.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pool {
-    earliest: OffsetDateTime,
-    latest: OffsetDateTime,
-    units: i64,
-}
-
-impl Pool {
-    pub(super) fn new(accepted_at: OffsetDateTime, units: i64) -> Self {
-        Self { earliest: accepted_at, latest: accepted_at, units }
-    }
-
-    pub(super) fn add(&mut self, accepted_at: OffsetDateTime, units: i64) {
-        self.earliest = self.earliest.min(accepted_at);
-        self.latest = self.latest.max(accepted_at);
-        self.units += units;
-    }
-}
-
-/// The next free codes of each pool, earliest expiry first: as many as the jobs want beyond those
-/// that expire between the first and the last job, so that none of the jobs can want one that is
-/// free and was not loaded.
-pub(super) async fn free_codes(
-    db: impl PgExecutor<'_>,
-    pools: &BTreeMap<i64, Pool>,
-) -> Result<HashMap<i64, VecDeque<FreeCode>>> {
-    let goods: Vec<i64> = pools.keys().copied().collect();
-    let earliest: Vec<OffsetDateTime> = pools.values().map(|pool| pool.earliest).collect();
-    let latest: Vec<OffsetDateTime> = pools.values().map(|pool| pool.latest).collect();
-    let units: Vec<i64> = pools.values().map(|pool| pool.units).collect();
-    let rows = sqlx::query!(
-        r#"select pool.goods as "goods!", free.code, free.shown,
-                  nullif(free.expires_at, 'infinity') as expires_at
-           from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[])
-                as pool (goods, earliest, latest, units)
-           cross join lateral (
-               select c.code, c.shown, c.expires_at, c.id from coupon c
-               where c.goods = pool.goods and c.job_key is null and c.expires_at > pool.earliest
-               order by c.expires_at, c.id
-               limit pool.units + (
-                   select count(*) from coupon c
-                   where c.goods = pool.goods and c.job_key is null
-                     and c.expires_at > pool.earliest and c.expires_at <= pool.latest)
-           ) as free
-           order by pool.goods, free.expires_at, free.id"#,
-        &goods,
-        &earliest,
-        &latest,
-        &units,
-    )
-    .fetch_all(db)
-    .await?;
-    let mut free: HashMap<i64, VecDeque<FreeCode>> = HashMap::new();
-    for row in rows {
-        let code = FreeCode {
-            code: Id::trusted(row.code),
-            shown: row.shown.map(Id::trusted),
-            expires_at: row.expires_at,
-        };
-        free.entry(row.goods).or_default().push_back(code);
-    }
-    Ok(free)
 }
 
 /// The coupons that merchants ask about, by [`Goods::coupon_key`](crate::domain::goods::Goods::coupon_key).

@@ -1,34 +1,44 @@
 //! Step 1 of a batch: lock the goods, then read what that protects.
 
 mod batch_rows;
+mod free_codes;
 mod goods_rows;
 
 use super::error::Result;
 use super::lock::{self, Names, Players};
+use crate::domain::decide::{CodesWanted, Rules, codes_wanted};
 use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::{ClientId, Id};
 use crate::domain::job::Job;
 use crate::domain::request::{Redeem, Request, Target, Verify};
 use crate::domain::state::State;
 use batch_rows::Wanted;
+use free_codes::Pools;
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// Everything that deciding these jobs needs. The caller's transaction holds the locks until it ends.
+/// Everything that deciding these jobs needs, and the rules to decide them by, as of when all was locked.
+/// The caller's transaction holds the locks until it ends.
 ///
 /// # Errors
 /// The caller rolls back on any.
-pub async fn load(db: &mut PgConnection, jobs: &[Job]) -> Result<State> {
+pub async fn load(
+    db: &mut PgConnection,
+    jobs: &[Job],
+    rules: impl FnOnce() -> Rules,
+) -> Result<(State, Rules)> {
     let mut state = State::default();
     lock_goods(db, jobs, &mut state).await?;
     // From here on, later statements: they see what the holders of the goods before us committed.
     let wanted = wanted(jobs, &state);
     batch_rows::load(&mut *db, &wanted, &mut state).await?;
-    load_redeems(db, jobs, &mut state).await?;
+    let rules = rules();
+    load_usage(db, jobs, &mut state).await?;
+    load_codes(db, &codes_wanted(jobs, &state, &rules), &mut state).await?;
     load_verifies(db, jobs, &mut state).await?;
-    Ok(state)
+    Ok((state, rules))
 }
 
 async fn lock_goods(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {
@@ -82,9 +92,8 @@ fn wanted(jobs: &[Job], state: &State) -> Wanted {
     }
 }
 
-async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {
+async fn load_usage(db: &mut PgConnection, jobs: &[Job], state: &mut State) -> Result<()> {
     let (mut limited, mut capped) = (BTreeSet::new(), BTreeSet::new());
-    let mut pools: BTreeMap<i64, goods_rows::Pool> = BTreeMap::new();
     for (job, redeem) in redeems(jobs).filter(|(job, _)| is_new(job, state)) {
         let Some(goods) = state.find(&redeem.scope, &redeem.target) else { continue };
         if goods.per_player.is_some() {
@@ -93,12 +102,6 @@ async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
         if goods.per_client.is_some() {
             capped.insert((goods.row, job.client.clone()));
         }
-        if goods.group.is_some() {
-            pools
-                .entry(goods.row)
-                .and_modify(|pool| pool.add(job.accepted_at, redeem.amount))
-                .or_insert_with(|| goods_rows::Pool::new(job.accepted_at, redeem.amount));
-        }
     }
     if !limited.is_empty() {
         state.player_usage = goods_rows::player_usage(&mut *db, &limited).await?;
@@ -106,8 +109,32 @@ async fn load_redeems(db: &mut PgConnection, jobs: &[Job], state: &mut State) ->
     if !capped.is_empty() {
         state.client_usage = goods_rows::client_usage(&mut *db, &capped).await?;
     }
-    if !pools.is_empty() {
-        state.free_codes = goods_rows::free_codes(&mut *db, &pools).await?;
+    Ok(())
+}
+
+/// No more codes than can be granted.
+async fn load_codes(
+    db: &mut PgConnection,
+    wanted: &BTreeMap<i64, CodesWanted>,
+    state: &mut State,
+) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let many = wanted.iter().filter(|(_, codes)| codes.is_counted_first());
+    let counted = Pools::of(many, |_, codes| codes.units);
+    let available = match counted.is_empty() {
+        true => HashMap::new(),
+        false => free_codes::count(&mut *db, &counted).await?,
+    };
+    let units = |goods: &i64, codes: &CodesWanted| match available.get(goods) {
+        Some(available) => codes.loadable(*available),
+        None => codes.units,
+    };
+    state.free_codes = free_codes::load(&mut *db, &Pools::of(wanted, units)).await?;
+    for (goods, available) in available {
+        let codes = state.free_codes.entry(goods).or_default();
+        codes.beyond = available - codes.loaded.len() as i64;
     }
     Ok(())
 }

@@ -44,11 +44,11 @@ async fn in_transaction(
 ) -> Result<Vec<JobResult>, StoreError> {
     let mut steps = StepTimer::begin(&context.traces, batch);
     let mut db = db.begin().await?;
-    let mut state = store::load::load(&mut db, jobs).await?;
+    let (mut state, rules) = store::load::load(&mut db, jobs, || context.rules()).await?;
     failpoint::hit(Point::AfterLoad);
     steps.done("load");
 
-    let (rules, decided_at) = (context.rules(), Instant::now());
+    let decided_at = Instant::now();
     let (verdicts, changes) = decide(jobs, &mut state, &rules);
     failpoint::hit(Point::AfterDecide);
 

@@ -3,8 +3,8 @@
 use crate::worker::batch::delivery::Delivery;
 
 /// Units that the jobs of one batch may ask for together: each may be a code to load and an event to
-/// publish.
-const UNITS_MAX: i64 = 20_000;
+/// publish. A job that asks for more is a batch of its own, so that no other waits for all of its codes.
+const UNITS_MAX: i64 = 2_000;
 
 pub(super) struct BatchBuilder {
     jobs_max: usize,
@@ -29,10 +29,11 @@ impl BatchBuilder {
     /// Returns a delivery that does not fit. The first one always fits, however many units it asks for.
     pub(super) fn add(&mut self, delivery: Delivery) -> Option<Delivery> {
         let goes_alone = delivery.policy().goes_alone;
-        self.units += delivery.units();
-        if !self.is_empty() && (goes_alone || self.units > UNITS_MAX) {
+        let units = self.units + delivery.units();
+        if self.is_full || !self.is_empty() && (goes_alone || units > UNITS_MAX) {
             return Some(delivery);
         }
+        self.units = units;
         self.deliveries.push(delivery);
         self.is_full = goes_alone || self.deliveries.len() >= self.jobs_max;
         None

@@ -18,3 +18,4 @@ pub mod process;
 pub mod replay;
 mod retry;
 mod spans;
+mod turns;

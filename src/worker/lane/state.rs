@@ -56,7 +56,8 @@ impl Lane {
     }
 
     /// When the oldest jobs were accepted that wait beside the batches.
-    pub(super) fn oldest_waiting(&self) -> impl Iterator<Item = OffsetDateTime> + use<> {
-        self.parked.oldest().into_iter().chain(self.suspects.oldest())
+    pub(super) fn oldest_waiting(&self) -> impl Iterator<Item = OffsetDateTime> {
+        let beside = self.parked.oldest().into_iter().chain(self.suspects.oldest());
+        beside.chain(self.gatherer.oldest())
     }
 }

@@ -246,9 +246,10 @@ impl World {
             request,
         };
         let mut transaction = self.pool.begin().await.expect("a transaction");
-        let mut state = load(&mut transaction, std::slice::from_ref(&job)).await.expect("loads");
-        let rules = Rules { now: now(), age_max: None };
-        let (verdicts, changes) = decide(std::slice::from_ref(&job), &mut state, &rules);
+        let rules = || Rules { now: now(), age_max: None };
+        let jobs = std::slice::from_ref(&job);
+        let (mut state, rules) = load(&mut transaction, jobs, rules).await.expect("loads");
+        let (verdicts, changes) = decide(jobs, &mut state, &rules);
         let [Verdict::Decided(outcome)] = verdicts.as_slice() else { panic!("{verdicts:?}") };
         let body = answer::decided(&job, outcome, rules.now);
         let entry = Entry { job: &job, outcome, body: &body };

@@ -26,13 +26,16 @@ pub(super) fn answer(world: &World, asks: &[Ask]) -> Answered {
 /// Decides a batch over a state that another batch left behind.
 pub(super) fn answer_on(mut state: State, world: &World, asks: &[Ask]) -> Answered {
     let jobs: Vec<Job> = asks.iter().map(Ask::job).collect();
-    let rules = Rules { now: NOW, age_max: world.age_max.map(Duration::seconds) };
-    let (verdicts, changes) = decide(&jobs, &mut state, &rules);
+    let (verdicts, changes) = decide(&jobs, &mut state, &rules(world));
     let mut texts = Vec::new();
     for verdict in &verdicts {
         texts.push(of_verdict(verdict, &texts));
     }
     Answered { verdicts, texts, changes, state }
+}
+
+pub(super) fn rules(world: &World) -> Rules {
+    Rules { now: NOW, age_max: world.age_max.map(Duration::seconds) }
 }
 
 /// Asks a batch: each answer must be the one expected, of the rules and of the model.

@@ -6,7 +6,7 @@ use crate::domain::fold::folded;
 use crate::domain::goods::{Goods, Scope};
 use crate::domain::id::{ClientId, Id};
 use crate::domain::request::Target;
-use crate::domain::state::{Branch, Coupon, FreeCode, PinFailure, State, Stored};
+use crate::domain::state::{Branch, Coupon, FreeCode, FreeCodes, PinFailure, State, Stored};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -31,7 +31,8 @@ impl World {
                 state.names.insert((loaded.scope.clone(), target), loaded.row);
             }
             if terms.group.is_some() {
-                state.free_codes.insert(loaded.row, self.load_free_codes(place));
+                let loaded_codes = self.load_free_codes(place);
+                state.free_codes.insert(loaded.row, FreeCodes { loaded: loaded_codes, beyond: 0 });
             }
             state.goods.insert(loaded.row, Arc::new(loaded));
         }

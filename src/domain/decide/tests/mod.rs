@@ -9,6 +9,7 @@ mod accounts;
 mod agreement;
 mod answer;
 mod ask;
+mod codes;
 mod duplicates;
 mod folding;
 mod limits;
