@@ -1,7 +1,7 @@
 -- Users of the database, each with the rights that it needs and no others.
 --
 --   redeemq_owner      redeemq migrate: owns the schema
---   redeemq_ingress    redeemq ingress: tokens, two functions that tell one row each, and one that tells of all
+--   redeemq_ingress    redeemq ingress: tokens, functions that tell one row each, and one that tells of all
 --                      clients what their requests are checked with
 --   redeemq_worker     redeemq worker: decides; reads all but the secrets of clients
 --   redeemq_operator   the commands of an operator: clients, imports, branches, audit, dead letters
@@ -79,7 +79,7 @@ begin
     -- Ingress
     grant select (client_id, disabled_at, token_generation, token_issued_at),
           update (token_generation, token_issued_at) on client to redeemq_ingress;
-    grant execute on function credentials_of, standing_of, client_snapshot to redeemq_ingress;
+    grant execute on function credentials_of, secrets_of, standing_of, client_snapshot to redeemq_ingress;
 
     -- Worker; it reads for its audit as well (REDEEMQ_AUDIT_EVERY_SECONDS).
     grant select (client_id, disabled_at) on client to redeemq_worker;
@@ -98,9 +98,10 @@ begin
     grant insert, update (attempts, began_at), delete on attempt to redeemq_worker;
 
     -- Operator
-    grant select (client_id, name, disabled_at, answers),
+    grant select (client_id, name, disabled_at, answers, token_generation, api_secret_before_until),
           insert (client_id, name, api_key, api_secret_hash, answers),
-          update (disabled_at, answers) on client to redeemq_operator;
+          update (disabled_at, answers, token_generation, token_issued_at) on client to redeemq_operator;
+    grant select, insert (who, what, subject, before, after) on audit_log to redeemq_operator;
     grant select on goods, coupon, balance, player_import, player_usage, client_usage, branch_group,
           ledger, dead_job, staged_goods, staged_coupon, staged_player to redeemq_operator;
     grant select (id, scope, sponsor, merchant, name, enabled),
@@ -117,7 +118,7 @@ begin
     grant insert, update (granted, cap) on player_usage, client_usage to redeemq_operator;
     grant delete on dead_job to redeemq_operator;
     grant select, insert, delete on watched_goods to redeemq_operator;
-    grant execute on function standing_of to redeemq_operator;
+    grant execute on function standing_of, replace_secret to redeemq_operator;
 end
 $$;
 

@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 const WRONG: &str = "s3cr3t-and-wrong";
 
 /// Every variable: a command that reads it, and words of what it must be.
-const VARIABLES: [(&str, &[&str], &str); 29] = [
+const VARIABLES: [(&str, &[&str], &str); 30] = [
     ("DATABASE_URL", &["migrate"], "a URL such as "),
     ("AMQP_URL", &["worker"], "a URL such as "),
     ("RABBITMQ_MANAGEMENT_URL", &["worker"], "a URL such as "),
@@ -36,6 +36,7 @@ const VARIABLES: [(&str, &[&str], &str); 29] = [
     ("REDEEMQ_AGE_MAX_SECONDS", &["worker"], "a whole number"),
     ("REDEEMQ_AUDIT_EVERY_SECONDS", &["worker"], "from 1 to"),
     ("REDEEMQ_LOOK_EVERY_SECONDS", &["worker"], "a whole number"),
+    ("REDEEMQ_OPERATOR", &["client", "list"], "UTF-8"),
     ("REDEEMQ_LOG_JSON", &["client", "list"], "true or false"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", &["worker"], "a URL such as "),
     ("OTEL_EXPORTER_OTLP_HEADERS", &["worker"], "UTF-8"),

@@ -1,19 +1,22 @@
 //! `redeemq branch`: which branches of merchants may verify which pools, by their PINs.
 
 use super::client::state;
+use super::operator::Operator;
 use super::output::{Output, line};
 use super::owner::{Owner, OwnerFilter};
 use crate::domain::goods::Scope;
 use crate::domain::id::Id;
 use crate::secrets::Secrets;
 use crate::secrets::option::SecretOption;
+use crate::store::audit_log::Change;
 use crate::store::branches::{self, NewBranch};
 use crate::store::pools;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::Serialize;
-use sqlx::PgPool;
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
 
 /// Characters of a PIN, each out of `[0-9A-Za-z]`.
 const PIN_CHARS: usize = 7;
@@ -90,7 +93,7 @@ struct Switched {
 
 pub(super) async fn run(
     command: BranchCommand,
-    pool: &PgPool,
+    operator: &Operator,
     secrets: Option<&Secrets>,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -101,13 +104,13 @@ pub(super) async fn run(
     };
     let pin = match command {
         BranchCommand::Create { owner, merchant, branch, groups, .. } => {
-            owner.must_exist(pool).await?;
-            create(&owner, &merchant, &branch, &groups, pool, secrets()?).await?
+            owner.must_exist(&operator.store).await?;
+            create(&owner, &merchant, &branch, &groups, operator, secrets()?).await?
         }
-        BranchCommand::NewPin { id, .. } => new_pin(id, pool, secrets()?).await?,
-        BranchCommand::List { owner } => return list(&owner, pool, output).await,
-        BranchCommand::Disable { id } => return switch(id, false, pool, output).await,
-        BranchCommand::Enable { id } => return switch(id, true, pool, output).await,
+        BranchCommand::NewPin { id, .. } => new_pin(id, operator, secrets()?).await?,
+        BranchCommand::List { owner } => return list(&owner, &operator.store, output).await,
+        BranchCommand::Disable { id } => return switch(id, false, operator, output).await,
+        BranchCommand::Enable { id } => return switch(id, true, operator, output).await,
     };
     output.result(&pin, |pin| {
         vec![line(["branch_id", &pin.branch_id]), line(["pin_code", &pin.pin_code])]
@@ -126,11 +129,11 @@ async fn create(
     merchant: &Id,
     branch: &Id,
     groups: &[Id],
-    pool: &PgPool,
+    operator: &Operator,
     secrets: &Secrets,
 ) -> anyhow::Result<Pin> {
     let scope = owner.scope();
-    let goods = find_pools(owner, groups, pool).await?;
+    let goods = find_pools(owner, groups, &operator.store).await?;
     for _ in 0..DRAWS_MAX {
         let pin = draw();
         let (key_id, pin_hash) = secrets.new_pin_hash(&pin);
@@ -142,7 +145,7 @@ async fn create(
             key_id: &key_id,
             pin_hash: &pin_hash,
         };
-        let mut transaction = pool.begin().await?;
+        let mut transaction = operator.store.begin().await?;
         match branches::insert(&mut *transaction, &new).await {
             Err(error) if is_taken(&error) => transaction.rollback().await?,
             Err(error) if error.constraint() == Some("branch_is_unique") => bail!(
@@ -151,6 +154,12 @@ async fn create(
             inserted => {
                 let id = inserted?;
                 branches::allow(&mut *transaction, id, &goods).await?;
+                let groups: Vec<&str> = groups.iter().map(Id::as_str).collect();
+                let after = json!({"owner": owner.to_string(), "merchant": merchant.as_str(),
+                                   "branch": branch.as_str(), "groups": groups});
+                let subject = id.to_string();
+                let change = Change::to("branch create", &subject, after);
+                operator.log(&mut transaction, change).await?;
                 transaction.commit().await?;
                 return Ok(Pin { branch_id: id.to_string(), pin_code: pin });
             }
@@ -181,14 +190,21 @@ async fn find_pools(owner: &Owner, groups: &[Id], pool: &PgPool) -> anyhow::Resu
     Ok(pools.into_iter().map(|pool| pool.goods).collect())
 }
 
-async fn new_pin(id: i64, pool: &PgPool, secrets: &Secrets) -> anyhow::Result<Pin> {
+async fn new_pin(id: i64, operator: &Operator, secrets: &Secrets) -> anyhow::Result<Pin> {
     for _ in 0..DRAWS_MAX {
         let pin = draw();
         let (key_id, pin_hash) = secrets.new_pin_hash(&pin);
-        match branches::set_pin(pool, id, &key_id, &pin_hash).await {
-            Err(error) if is_taken(&error) => {}
+        let mut transaction = operator.store.begin().await?;
+        lock(&mut transaction, id).await?;
+        match branches::set_pin(&mut *transaction, id, &key_id, &pin_hash).await {
+            Err(error) if is_taken(&error) => transaction.rollback().await?,
             changed => {
-                must_exist(id, changed?)?;
+                changed?;
+                let after = json!({"pin": "replaced"});
+                let subject = id.to_string();
+                let change = Change::to("branch new-pin", &subject, after);
+                operator.log(&mut transaction, change).await?;
+                transaction.commit().await?;
                 return Ok(Pin { branch_id: id.to_string(), pin_code: pin });
             }
         }
@@ -196,11 +212,10 @@ async fn new_pin(id: i64, pool: &PgPool, secrets: &Secrets) -> anyhow::Result<Pi
     bail!("{DRAWS_MAX} random PINs were all taken: try again")
 }
 
-fn must_exist(id: i64, found: bool) -> anyhow::Result<()> {
-    if !found {
-        bail!("there is no branch {id}: see `redeemq branch list`");
-    }
-    Ok(())
+/// Whether the branch, which is locked until the transaction ends, is enabled.
+async fn lock(db: &mut PgConnection, id: i64) -> anyhow::Result<bool> {
+    let enabled = branches::lock(db, id).await?;
+    enabled.with_context(|| format!("there is no branch {id}: see `redeemq branch list`"))
 }
 
 async fn list(filter: &OwnerFilter, pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
@@ -218,9 +233,21 @@ async fn list(filter: &OwnerFilter, pool: &PgPool, output: &mut Output) -> anyho
     })
 }
 
-async fn switch(id: i64, enabled: bool, pool: &PgPool, output: &mut Output) -> anyhow::Result<()> {
-    must_exist(id, branches::set_enabled(pool, id, enabled).await?)?;
-    output.result(&Switched { branch_id: id.to_string(), enabled }, |switched| {
+async fn switch(
+    id: i64,
+    enabled: bool,
+    operator: &Operator,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let mut db = operator.store.begin().await?;
+    let before = lock(&mut db, id).await?;
+    branches::set_enabled(&mut *db, id, enabled).await?;
+    let what = if enabled { "branch enable" } else { "branch disable" };
+    let told = |enabled: bool| json!({"enabled": enabled});
+    let subject = id.to_string();
+    operator.log(&mut db, Change::between(what, &subject, told(before), told(enabled))).await?;
+    db.commit().await?;
+    output.result(&Switched { branch_id: subject, enabled }, |switched| {
         vec![line([&switched.branch_id, state(enabled)])]
     })
 }

@@ -1,5 +1,6 @@
 //! `redeemq dead`: lists dead letters, replays or drops them.
 
+use super::operator::Operator;
 use super::output::{Lines, Output};
 use crate::broker::consume::dead_letter::DeadLetter;
 use crate::broker::consume::dead_queue::DeadQueue;
@@ -10,13 +11,14 @@ use crate::broker::publish::publisher::Publisher;
 use crate::broker::topology::REQUESTS;
 use crate::broker::{self, BrokerError, short_string};
 use crate::progress::{Progress, Unit};
+use crate::store::audit_log::Change;
 use crate::store::{self, ledger};
 use crate::wire::{self, request};
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::process::ExitCode;
 use time::OffsetDateTime;
 
@@ -59,7 +61,7 @@ pub enum Command {
 pub async fn run(
     command: Command,
     amqp_url: &SecretString,
-    store: &PgPool,
+    operator: &Operator,
     out: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let connection = broker::connect(amqp_url, "redeemq dead").await;
@@ -75,7 +77,7 @@ pub async fn run(
         }
         _ => Progress::hidden(),
     };
-    let worked = work(&command, &mut queue, &pool, store, &progress).await;
+    let worked = work(&command, &mut queue, &pool, operator, &progress).await;
     progress.finish();
     let closed = queue.close().await;
     broker::close(connection).await;
@@ -113,9 +115,10 @@ async fn work(
     command: &Command,
     queue: &mut DeadQueue,
     pool: &broker::Pool,
-    store: &PgPool,
+    operator: &Operator,
     progress: &Progress,
 ) -> anyhow::Result<Vec<Value>> {
+    let store = &operator.store;
     let mut rows = Vec::new();
     while let Some(letter) = queue.next().await.map_err(explained)? {
         if !command.is_about(&letter) {
@@ -125,12 +128,15 @@ async fn work(
             Command::List => summary(&letter),
             Command::Show { .. } => details(&letter),
             Command::Drop { .. } => {
-                forget(note(&letter, store).await?, store).await?;
+                let mut db = store.begin().await?;
+                forget(note(&letter, store).await?, &mut db).await?;
+                log("dead drop", &letter, "dropped", operator, &mut db).await?;
+                db.commit().await?;
                 queue.take_out(&letter).await?;
                 json!({"id": letter.id, "done": "dropped"})
             }
             Command::Replay { dry_run, restamp, .. } => {
-                match replay(&letter, pool, store, *dry_run, *restamp).await {
+                match replay(&letter, pool, operator, *dry_run, *restamp).await {
                     Ok(done) if *dry_run => json!({"id": letter.id, "done": done}),
                     Ok(done) => {
                         queue.take_out(&letter).await?;
@@ -178,10 +184,11 @@ fn details(letter: &DeadLetter) -> Value {
 async fn replay(
     letter: &DeadLetter,
     pool: &broker::Pool,
-    store: &PgPool,
+    operator: &Operator,
     dry_run: bool,
     restamp: bool,
 ) -> anyhow::Result<&'static str> {
+    let store = &operator.store;
     let job = request::decode(&letter.body).ok();
     let standing = match &job {
         Some(job) => ledger::find(store, &job.client, job.key).await?,
@@ -215,8 +222,23 @@ async fn replay(
             receipts
         );
     }
-    forget(note, store).await?;
+    let mut db = store.begin().await?;
+    forget(note, &mut db).await?;
+    log("dead replay", letter, done, operator, &mut db).await?;
+    db.commit().await?;
     Ok(done)
+}
+
+async fn log(
+    what: &str,
+    letter: &DeadLetter,
+    done: &str,
+    operator: &Operator,
+    db: &mut PgConnection,
+) -> anyhow::Result<()> {
+    let before = json!({"dead_at": letter.dead_at, "reason": letter.reason});
+    let change = Change::between(what, &letter.id, before, json!({"done": done}));
+    operator.log(db, change).await
 }
 
 fn again(letter: &DeadLetter, restamp: bool) -> anyhow::Result<Outgoing> {
@@ -266,9 +288,9 @@ async fn note(letter: &DeadLetter, store: &PgPool) -> anyhow::Result<Option<Note
 }
 
 /// Removes the status `dead` of a job that no longer is.
-async fn forget(note: Option<Note>, store: &PgPool) -> anyhow::Result<()> {
+async fn forget(note: Option<Note>, db: &mut PgConnection) -> anyhow::Result<()> {
     if let Some((known, noted_at)) = note {
-        store::dead::remove(store, &known.client, known.key, noted_at).await?;
+        store::dead::remove(db, &known.client, known.key, noted_at).await?;
     }
     Ok(())
 }

@@ -9,16 +9,19 @@ pub mod client;
 pub mod dead;
 pub mod doctor;
 pub mod import;
+pub mod log;
+pub mod operator;
 pub mod output;
 pub mod owner;
+mod span;
 pub mod top;
 pub mod watch;
 
 use crate::secrets::Secrets;
 use crate::secrets::option::SecretOption;
 use anyhow::anyhow;
+use operator::Operator;
 use output::Output;
-use sqlx::PgPool;
 use std::process::ExitCode;
 
 /// The operator's commands on the database.
@@ -30,6 +33,7 @@ pub enum Command {
     Players(import::players::PlayersCommand),
     Branch(branch::BranchCommand),
     Audit,
+    Log(log::LogCommand),
 }
 
 impl Command {
@@ -49,17 +53,20 @@ impl Command {
 /// stderr and exit with 2.
 pub async fn run(
     command: Command,
-    pool: &PgPool,
+    operator: &Operator,
     secrets: Option<&Secrets>,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let done = match command {
-        Command::Client(command) => client::run(command, pool, output).await.map(success),
-        Command::Branch(command) => branch::run(command, pool, secrets, output).await.map(success),
-        Command::Goods(command) => import::goods::run(command, pool, output).await,
-        Command::Coupons(command) => import::coupons::run(command, pool, output).await,
-        Command::Players(command) => import::players::run(command, pool, output).await,
-        Command::Audit => audit::run(pool, output).await,
+        Command::Client(command) => client::run(command, operator, output).await.map(success),
+        Command::Branch(command) => {
+            branch::run(command, operator, secrets, output).await.map(success)
+        }
+        Command::Goods(command) => import::goods::run(command, operator, output).await,
+        Command::Coupons(command) => import::coupons::run(command, operator, output).await,
+        Command::Players(command) => import::players::run(command, operator, output).await,
+        Command::Audit => audit::run(&operator.store, output).await,
+        Command::Log(command) => log::run(command, &operator.store, output).await.map(success),
     };
     done.map_err(explain)
 }

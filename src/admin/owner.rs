@@ -6,6 +6,7 @@ use crate::store::clients;
 use anyhow::bail;
 use clap::Args;
 use sqlx::PgPool;
+use std::fmt::{self, Display, Formatter};
 
 /// Longest name of a client or of goods, in bytes.
 const NAME_MAX_BYTES: usize = 255;
@@ -32,6 +33,16 @@ pub struct OwnerFilter {
     /// Only of this sponsor
     #[arg(long, value_name = "NAME", value_parser = Id::parse)]
     pub(super) sponsor: Option<Id>,
+}
+
+/// A client's id, or `@` and the sponsor's name.
+impl Display for Owner {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (&self.client, &self.sponsor) {
+            (Some(client), _) => f.write_str(client.as_str()),
+            (None, sponsor) => write!(f, "@{}", sponsor.as_ref().map_or("", Id::as_str)),
+        }
+    }
 }
 
 impl Owner {

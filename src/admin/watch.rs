@@ -1,10 +1,13 @@
 //! `redeemq goods watch`, `unwatch` and `watched`: whose stock the workers show as a metric.
 
+use super::operator::Operator;
 use super::output::{Output, line};
 use super::owner::Owner;
 use crate::domain::id::Id;
+use crate::store::audit_log::Change;
 use crate::store::watched::{self, Stock, WATCHED_MAX};
 use anyhow::bail;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 /// Watches goods from now on.
@@ -14,19 +17,24 @@ use sqlx::PgPool;
 pub(super) async fn watch(
     owner: &Owner,
     goods: &[Id],
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let rows = find(owner, goods, pool).await?;
-    let mut db = pool.begin().await?;
+    let rows = find(owner, goods, &operator.store).await?;
+    let mut db = operator.store.begin().await?;
     let watched = watched::add(&mut *db, &rows).await?;
     if watched > WATCHED_MAX {
         bail!(
             "{watched} goods would be watched, and the limit is {WATCHED_MAX}, as each is several time series: unwatch others with `redeemq goods unwatch`"
         );
     }
+    operator.log(&mut db, Change::to("goods watch", &owner.to_string(), names(goods))).await?;
     db.commit().await?;
-    list(pool, output).await
+    list(&operator.store, output).await
+}
+
+fn names(goods: &[Id]) -> Value {
+    json!({"goods": goods.iter().map(Id::as_str).collect::<Vec<_>>()})
 }
 
 /// Watches them no longer.
@@ -36,14 +44,15 @@ pub(super) async fn watch(
 pub(super) async fn unwatch(
     owner: &Owner,
     goods: &[Id],
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let rows = find(owner, goods, pool).await?;
-    let mut db = pool.begin().await?;
+    let rows = find(owner, goods, &operator.store).await?;
+    let mut db = operator.store.begin().await?;
     watched::remove(&mut *db, &rows).await?;
+    operator.log(&mut db, Change::to("goods unwatch", &owner.to_string(), names(goods))).await?;
     db.commit().await?;
-    list(pool, output).await
+    list(&operator.store, output).await
 }
 
 async fn find(owner: &Owner, goods: &[Id], pool: &PgPool) -> anyhow::Result<Vec<i64>> {

@@ -4,6 +4,7 @@ mod serve;
 mod stop;
 
 use crate::admin::doctor;
+use crate::admin::operator::Operator;
 use crate::admin::output::{Output, line};
 use crate::config::Command;
 use crate::config::operator::{Dead, Doctor, OnDatabase, Operate, Top};
@@ -71,15 +72,16 @@ async fn top(command: Top) -> anyhow::Result<ExitCode> {
     Box::pin(admin::top::run(settings, stop, &mut output)).await
 }
 
-async fn dead(Dead { on, broker, command }: Dead) -> anyhow::Result<ExitCode> {
-    let store = store::pool(on.database.url()?, Role::Admin, 2)?;
+async fn dead(Dead { on, broker, operator, command }: Dead) -> anyhow::Result<ExitCode> {
+    let operator =
+        Operator::new(store::pool(on.database.url()?, Role::Admin, 2)?, operator.operator);
     let mut output = Output::stdio(on.output.json);
-    admin::dead::run(command, broker.url()?, &store, &mut output).await
+    admin::dead::run(command, broker.url()?, &operator, &mut output).await
 }
 
 async fn operate(command: Operate) -> anyhow::Result<ExitCode> {
-    let (on, command) = command.split();
-    let store = store::pool(on.database.url()?, Role::Admin, 2)?;
+    let (on, name, command) = command.split();
+    let operator = Operator::new(store::pool(on.database.url()?, Role::Admin, 2)?, name);
     let secrets = command.secret().map(SecretOption::secrets).transpose()?.flatten();
-    admin::run(command, &store, secrets.as_ref(), &mut Output::stdio(on.output.json)).await
+    admin::run(command, &operator, secrets.as_ref(), &mut Output::stdio(on.output.json)).await
 }

@@ -51,6 +51,14 @@ pub struct ManagementOption {
     management_url: Option<SecretString>,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct OperatorOption {
+    /// Who you are, for the log of changes (`redeemq log`) [default: the user of the operating system]
+    #[arg(long, env = "REDEEMQ_OPERATOR", global = true, value_name = "NAME", help_heading = "Log",
+          value_parser = crate::admin::owner::name)]
+    pub operator: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputOption {
     /// Print results as JSON

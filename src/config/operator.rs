@@ -1,9 +1,12 @@
 //! The operator's commands with the connections that each needs.
 
-use super::connection::{BrokerOption, DatabaseOption, ManagementOption, Missing, OutputOption};
+use super::connection::{
+    BrokerOption, DatabaseOption, ManagementOption, Missing, OperatorOption, OutputOption,
+};
 use crate::admin::branch::BranchCommand;
 use crate::admin::client::ClientCommand;
 use crate::admin::import::{coupons::CouponsCommand, goods::GoodsCommand, players::PlayersCommand};
+use crate::admin::log::LogCommand;
 use crate::admin::top::TopCommand;
 use crate::admin::{self, dead, doctor};
 use crate::broker::topology::QUEUE_BYTES_MAX;
@@ -25,11 +28,13 @@ pub struct OnDatabase {
     pub output: OutputOption,
 }
 
-/// A command on the database that has commands of its own.
+/// A command on the database that has commands of its own, some of which change something.
 #[derive(Debug, Args)]
 pub struct Group<C: Subcommand> {
     #[command(flatten)]
     on: OnDatabase,
+    #[command(flatten)]
+    operator: OperatorOption,
     #[command(subcommand)]
     command: C,
 }
@@ -48,19 +53,41 @@ pub enum Operate {
     Branch(Group<BranchCommand>),
     /// Prove that the ledger adds up; exit 1 and examples where it does not
     Audit(OnDatabase),
+    /// Who changed what by these commands
+    Log(Log),
+}
+
+/// `redeemq log`.
+#[derive(Debug, Args)]
+pub struct Log {
+    #[command(flatten)]
+    on: OnDatabase,
+    #[command(flatten)]
+    command: LogCommand,
 }
 
 impl Operate {
-    /// Where to do it, and what.
-    pub fn split(self) -> (OnDatabase, admin::Command) {
+    /// Where to do it, by whom, and what.
+    pub fn split(self) -> (OnDatabase, Option<String>, admin::Command) {
+        use admin::Command;
         match self {
-            Operate::Client(Group { on, command }) => (on, admin::Command::Client(command)),
-            Operate::Goods(Group { on, command }) => (on, admin::Command::Goods(command)),
-            Operate::Coupons(Group { on, command }) => (on, admin::Command::Coupons(command)),
-            Operate::Players(Group { on, command }) => (on, admin::Command::Players(command)),
-            Operate::Branch(Group { on, command }) => (on, admin::Command::Branch(command)),
-            Operate::Audit(on) => (on, admin::Command::Audit),
+            Operate::Client(group) => group.split(Command::Client),
+            Operate::Goods(group) => group.split(Command::Goods),
+            Operate::Coupons(group) => group.split(Command::Coupons),
+            Operate::Players(group) => group.split(Command::Players),
+            Operate::Branch(group) => group.split(Command::Branch),
+            Operate::Audit(on) => (on, None, Command::Audit),
+            Operate::Log(Log { on, command }) => (on, None, Command::Log(command)),
         }
+    }
+}
+
+impl<C: Subcommand> Group<C> {
+    fn split(
+        self,
+        command: impl FnOnce(C) -> admin::Command,
+    ) -> (OnDatabase, Option<String>, admin::Command) {
+        (self.on, self.operator.operator, command(self.command))
     }
 }
 
@@ -71,6 +98,8 @@ pub struct Dead {
     pub on: OnDatabase,
     #[command(flatten)]
     pub broker: BrokerOption,
+    #[command(flatten)]
+    pub operator: OperatorOption,
     #[command(subcommand)]
     pub command: dead::Command,
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 /// Every command, under the heading that its reader looks for.
 pub(super) const GROUPS: [(&str, &[&str]); 3] = [
     ("Run", &["serve", "ingress", "worker"]),
-    ("Operate", &["doctor", "top", "audit", "dead"]),
+    ("Operate", &["doctor", "top", "audit", "dead", "log"]),
     ("Set up", &["migrate", "client", "goods", "coupons", "players", "branch"]),
 ];
 

@@ -15,11 +15,13 @@ const INGRESS: &str = "answers auth-failures connections-max cors-origins http-a
                        sync-seconds trusted-hops";
 const WORKER: &str = "age-max-seconds audit-every-seconds batch-max lanes management-url";
 const DATABASE: &str = "database-url json log-json";
+/// Of a group of commands some of which change something.
+const OPERATOR: &str = "database-url json log-json operator";
 
 /// Every command with all of its options: a new setting has to be placed here as well.
 fn table() -> Vec<(&'static str, Vec<&'static str>)> {
-    let owned = &[DATABASE, "client sponsor"];
-    let dead = &[DATABASE, "amqp-url"];
+    let owned = &[OPERATOR, "client sponsor"];
+    let dead = &[OPERATOR, "amqp-url"];
     vec![
         ("serve", vec![SERVER, INGRESS, WORKER]),
         ("ingress", vec![SERVER, INGRESS]),
@@ -34,26 +36,29 @@ fn table() -> Vec<(&'static str, Vec<&'static str>)> {
         ),
         ("top", vec!["amqp-url json log-json metrics metrics-addr every once no-color"]),
         ("audit", vec![DATABASE]),
+        ("log", vec![DATABASE, "since who limit"]),
         ("dead list", dead.to_vec()),
         ("dead show", dead.to_vec()),
         ("dead replay", [dead, &["all dry-run restamp"][..]].concat()),
         ("dead drop", dead.to_vec()),
-        ("client create", vec![DATABASE, "name answers"]),
-        ("client set", vec![DATABASE, "answers"]),
-        ("client list", vec![DATABASE]),
-        ("client disable", vec![DATABASE]),
-        ("client enable", vec![DATABASE]),
+        ("client create", vec![OPERATOR, "name answers"]),
+        ("client set", vec![OPERATOR, "answers"]),
+        ("client list", vec![OPERATOR]),
+        ("client new-secret", vec![OPERATOR, "overlap"]),
+        ("client revoke-tokens", vec![OPERATOR]),
+        ("client disable", vec![OPERATOR]),
+        ("client enable", vec![OPERATOR]),
         ("goods import", owned.to_vec()),
         ("goods watch", owned.to_vec()),
         ("goods unwatch", owned.to_vec()),
-        ("goods watched", vec![DATABASE]),
+        ("goods watched", vec![OPERATOR]),
         ("coupons import", [owned, &["group fold-case"][..]].concat()),
-        ("players import", vec![DATABASE, "client import-id"]),
+        ("players import", vec![OPERATOR, "client import-id"]),
         ("branch create", [owned, &["merchant branch group secret"][..]].concat()),
         ("branch list", owned.to_vec()),
-        ("branch disable", vec![DATABASE]),
-        ("branch enable", vec![DATABASE]),
-        ("branch new-pin", vec![DATABASE, "secret"]),
+        ("branch disable", vec![OPERATOR]),
+        ("branch enable", vec![OPERATOR]),
+        ("branch new-pin", vec![OPERATOR, "secret"]),
     ]
 }
 
@@ -161,7 +166,7 @@ fn connection_and_json_may_stand_before_the_command_or_behind_it() {
     else {
         panic!("goods")
     };
-    let (on, _) = goods.split();
+    let (on, _, _) = goods.split();
     assert!(on.output.json);
     assert_eq!(on.database.url().expect("given").expose_secret(), "postgres://a");
 }

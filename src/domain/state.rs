@@ -266,8 +266,7 @@ impl State {
         let NewGrant { goods, player, amount, key, accepted_at } = grant;
         let Some(codes) = self.free_codes.get_mut(&goods.row) else { return Vec::new() };
         let first = codes.first_valid(*accepted_at);
-        let taken: Vec<FreeCode> =
-            codes.loaded.drain(first..first + *amount as usize).collect();
+        let taken: Vec<FreeCode> = codes.loaded.drain(first..first + *amount as usize).collect();
         let mut granted = Vec::with_capacity(taken.len());
         for FreeCode { code, shown, expires_at } in taken {
             let valid_until = goods.coupon_expiry(expires_at, *accepted_at);

@@ -111,22 +111,42 @@ async fn check(
         // known with the next poll.
         let _ = state.tokens.learn(&known.client, &state.store).await;
     }
-    let stored = known.as_ref().map(|known| known.api_secret_hash.expose_secret().to_owned());
-    if cached.is_none() || cached != stored {
-        if !hashing::verify(secret.clone(), stored.clone()).await? {
-            // Only a pair that was right can become wrong: a guess removes nobody's.
-            if cached.is_some() {
-                cache.remove(api_key);
+    let stored: Vec<String> =
+        known.iter().flat_map(|known| &known.api_secret_hashes).map(exposed).collect();
+    if !cached.as_ref().is_some_and(|hash| stored.contains(hash)) {
+        match matching(&secret, stored).await? {
+            Some(hash) => cache.insert(api_key, &secret, hash),
+            None => {
+                // Only a pair that was right can become wrong: a guess removes nobody's.
+                if cached.is_some() {
+                    cache.remove(api_key);
+                }
+                return Err(Rejection::new(Code::BadCredentials));
             }
-            return Err(Rejection::new(Code::BadCredentials));
         }
-        cache.insert(api_key, &secret, stored.unwrap_or_default());
     }
     match known {
         Some(known) if known.enabled => Ok(known.client),
         Some(_) => Err(Rejection::new(Code::ClientDisabled)),
         None => Err(Rejection::new(Code::BadCredentials)),
     }
+}
+
+/// The hash that the secret is right for: one of a known client, or none.
+async fn matching(secret: &SecretString, stored: Vec<String>) -> Result<Option<String>, Rejection> {
+    if stored.is_empty() {
+        hashing::verify(secret.clone(), None).await?;
+    }
+    for hash in stored {
+        if hashing::verify(secret.clone(), Some(hash.clone())).await? {
+            return Ok(Some(hash));
+        }
+    }
+    Ok(None)
+}
+
+fn exposed(hash: &SecretString) -> String {
+    hash.expose_secret().to_owned()
 }
 
 async fn current(

@@ -45,7 +45,7 @@ pub(super) async fn status(
 ) -> Result<Response, Rejection> {
     let (parts, _) = request.into_parts();
     let Call { parts, bearer, .. } = Call::of(&state, parts, Params::default())?;
-    let client = state.tokens.verify(&bearer)?;
+    let client = state.tokens.verify(&bearer, &state.store).await?;
     state.limits.of_client(&client)?;
     let unknown = || Rejection::new(Code::UnknownJob);
     let Path(job_id) = job_id.map_err(|_not_utf8| unknown())?;

@@ -37,7 +37,7 @@ pub(super) async fn accept(
     request: axum::extract::Request,
 ) -> Result<Response, Rejection> {
     let Call { parts, mut params, bearer, answers } = Call::read(&state, request).await?;
-    let client = state.tokens.verify(&bearer);
+    let client = state.tokens.verify(&bearer, &state.store).await;
     if let Ok(client) = &client {
         state.limits.of_client(client)?;
     }

@@ -6,7 +6,7 @@ use super::response::Rejection;
 use crate::domain::answer_mode::AnswerMode;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
-use crate::secrets::{Secrets, Token};
+use crate::secrets::{Secrets, TOKEN_LIFE, Token};
 use crate::store::clients::{self, ClientStatus};
 use crate::store::{self, StatementLimit};
 use crate::wire;
@@ -14,12 +14,12 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Age of the snapshot while the database answers.
-const POLL_EVERY: Duration = Duration::from_secs(2);
+const POLL_EVERY: Duration = Duration::from_secs(1);
 
 /// The token of a request.
 pub(super) enum Bearer {
@@ -56,6 +56,16 @@ pub(super) struct Tokens {
     default: AnswerMode,
     statement_limit: StatementLimit,
     snapshot: Arc<RwLock<Option<Snapshot>>>,
+    /// When the last poll began that a request asked for.
+    refreshed_at: Arc<tokio::sync::Mutex<Option<Instant>>>,
+}
+
+/// A token lives for [`TOKEN_LIFE`]; the clock of the ingress that made it may be ahead.
+const CLOCKS_APART: time::Duration = time::Duration::seconds(60);
+
+/// Whether a token has not expired, and lives no longer than tokens do.
+fn is_alive(token: &Token, now: time::OffsetDateTime) -> bool {
+    now < token.expires_at && token.expires_at <= now + TOKEN_LIFE + CLOCKS_APART
 }
 
 impl Tokens {
@@ -68,7 +78,13 @@ impl Tokens {
         tasks: &mut JoinSet<Option<()>>,
         stop: &CancellationToken,
     ) -> Self {
-        let tokens = Self { secrets, default, statement_limit, snapshot: Arc::default() };
+        let tokens = Self {
+            secrets,
+            default,
+            statement_limit,
+            snapshot: Arc::default(),
+            refreshed_at: Arc::default(),
+        };
         let polling = tokens.clone().poll(store);
         tasks.spawn(stop.clone().run_until_cancelled_owned(polling));
         tokens
@@ -81,23 +97,48 @@ impl Tokens {
         }
     }
 
-    /// The client that holds this token.
+    /// The client that holds this token. A token of a generation that the snapshot does not have yet may have
+    /// been made since, by another ingress: then the database is asked, if it answers.
     ///
     /// # Errors
     /// 0902 without one, 0900 for one that is void, 0002 for a disabled client.
-    pub(super) fn verify(&self, bearer: &Bearer) -> Result<ClientId, Rejection> {
+    pub(super) async fn verify(
+        &self,
+        bearer: &Bearer,
+        store: &PgPool,
+    ) -> Result<ClientId, Rejection> {
+        if let Bearer::Signed(token) = bearer
+            && self.is_ahead(token)
+            && is_alive(token, wire::now())
+            && self.refresh_since(Instant::now(), store).await.is_ok()
+            && self.is_ahead(token)
+        {
+            return Err(Rejection::new(Code::InvalidToken));
+        }
+        self.verify_by_snapshot(bearer)
+    }
+
+    /// Whether a token is of a generation that its client has not reached.
+    fn is_ahead(&self, token: &Token) -> bool {
+        let snapshot = self.snapshot();
+        let standing = snapshot.as_ref().and_then(|all| all.standings.get(&token.client));
+        standing.is_some_and(|standing| token.generation > standing.token_generation)
+    }
+
+    fn verify_by_snapshot(&self, bearer: &Bearer) -> Result<ClientId, Rejection> {
         let void = || Rejection::new(Code::InvalidToken);
         let token = match bearer {
             Bearer::Missing => return Err(Rejection::new(Code::TokenRequired)),
             Bearer::Void => return Err(void()),
-            Bearer::Signed(token) if wire::now() >= token.expires_at => return Err(void()),
+            Bearer::Signed(token) if !is_alive(token, wire::now()) => return Err(void()),
             Bearer::Signed(token) => token,
         };
         let snapshot = self.snapshot();
         let Some(snapshot) = snapshot.as_ref() else { return Ok(token.client.clone()) };
         match snapshot.standings.get(&token.client) {
-            Some(standing) if token.generation < standing.token_generation => Err(void()),
+            // First, for disabling has ended all its tokens.
             Some(standing) if !standing.enabled => Err(Rejection::new(Code::ClientDisabled)),
+            Some(standing) if token.generation < standing.token_generation => Err(void()),
             // A client newer than the snapshot: the signature is enough, and the worker checks again.
             Some(_) | None => Ok(token.client.clone()),
         }
@@ -134,6 +175,18 @@ impl Tokens {
         self.refresh(store).await
     }
 
+    /// Polls once more, unless another request has begun to since then. One at a time does.
+    async fn refresh_since(&self, since: Instant, store: &PgPool) -> store::Result<()> {
+        let mut refreshed_at = self.refreshed_at.lock().await;
+        if refreshed_at.is_some_and(|begun| begun >= since) {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.refresh(store).await?;
+        *refreshed_at = Some(begun);
+        Ok(())
+    }
+
     async fn refresh(&self, store: &PgPool) -> store::Result<()> {
         let clients = self.statement_limit.in_time(clients::snapshot(store)).await?;
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +219,6 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::TOKEN_LIFE;
 
     fn client(id: &str) -> ClientId {
         ClientId::parse(id).expect("a client id")
@@ -186,6 +238,7 @@ mod tests {
             default,
             statement_limit: StatementLimit::default(),
             snapshot: Arc::new(RwLock::new(Some(all.into_iter().collect()))),
+            refreshed_at: Arc::default(),
         }
     }
 
@@ -223,10 +276,12 @@ mod tests {
         let now = wire::now();
         let verified = |generation, at| {
             let token = tokens.secrets.token(&client("web"), generation, at);
-            tokens.verify(&tokens.read(Some(&token))).ok()
+            tokens.verify_by_snapshot(&tokens.read(Some(&token))).ok()
         };
         assert_eq!(verified(2, now + TOKEN_LIFE), Some(client("web")));
         assert_eq!(verified(1, now + TOKEN_LIFE), None);
         assert_eq!(verified(2, now), None);
+        let hour = time::Duration::hours(1);
+        assert_eq!(verified(2, now + TOKEN_LIFE + hour), None, "no token lives so long");
     }
 }

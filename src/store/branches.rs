@@ -85,22 +85,30 @@ pub async fn list(
     .await?)
 }
 
-/// Enables or disables a branch; false when there is none of this id.
-pub async fn set_enabled(db: impl PgExecutor<'_>, branch: i64, enabled: bool) -> Result<bool> {
-    let changed = sqlx::query!("update branch set enabled = $2 where id = $1", branch, enabled)
-        .execute(db)
+/// Locks a branch, and says whether it is enabled; none when there is none of this id.
+pub async fn lock(db: impl PgExecutor<'_>, branch: i64) -> Result<Option<bool>> {
+    let row = sqlx::query!("select enabled from branch where id = $1 for update", branch)
+        .fetch_optional(db)
         .await?;
-    Ok(changed.rows_affected() == 1)
+    Ok(row.map(|row| row.enabled))
 }
 
-/// Replaces a branch's PIN; false when there is none of this id.
+/// Enables or disables a branch.
+pub async fn set_enabled(db: impl PgExecutor<'_>, branch: i64, enabled: bool) -> Result<()> {
+    sqlx::query!("update branch set enabled = $2 where id = $1", branch, enabled)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Replaces a branch's PIN.
 pub async fn set_pin(
     db: impl PgExecutor<'_>,
     branch: i64,
     key_id: &str,
     pin_hash: &str,
-) -> Result<bool> {
-    let changed = sqlx::query!(
+) -> Result<()> {
+    sqlx::query!(
         "update branch set key_id = $2, pin_hash = $3 where id = $1",
         branch,
         key_id,
@@ -108,5 +116,5 @@ pub async fn set_pin(
     )
     .execute(db)
     .await?;
-    Ok(changed.rows_affected() == 1)
+    Ok(())
 }

@@ -43,8 +43,8 @@ pub struct Listed {
 #[derive(Debug)]
 pub struct Credentials {
     pub client: ClientId,
-    /// Argon2id, in the PHC notation.
-    pub api_secret_hash: SecretString,
+    /// Argon2id, in the PHC notation: of the api_secret, and of the one before while that is still taken.
+    pub api_secret_hashes: Vec<SecretString>,
     /// Whether it may have a token.
     pub enabled: bool,
 }
@@ -80,15 +80,20 @@ fn mode(answers: &str) -> AnswerMode {
 /// The client with this api key. Asked of a function, for the ingress may not read all the hashes.
 pub async fn credentials(db: impl PgExecutor<'_>, api_key: &str) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
-        r#"select client_id as "client_id!", api_secret_hash as "api_secret_hash!", enabled as "enabled!"
-           from credentials_of($1)"#,
+        r#"select client_id as "client_id!", api_secret_hash as "api_secret_hash!", api_secret_hash_before,
+                  enabled as "enabled!"
+           from secrets_of($1)"#,
         api_key
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| Credentials {
         client: ClientId::trusted(row.client_id),
-        api_secret_hash: row.api_secret_hash.into(),
+        api_secret_hashes: [Some(row.api_secret_hash), row.api_secret_hash_before]
+            .into_iter()
+            .flatten()
+            .map(SecretString::from)
+            .collect(),
         enabled: row.enabled,
     }))
 }
@@ -156,38 +161,88 @@ pub async fn list(db: impl PgExecutor<'_>) -> Result<Vec<Listed>> {
     .await?)
 }
 
-/// Enables or disables a client from now on; false when there is none of this id.
-pub async fn set_enabled(
-    db: impl PgExecutor<'_>,
-    client: &ClientId,
-    enabled: bool,
-) -> Result<bool> {
-    let changed = sqlx::query!(
+/// What an operator may change of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub enabled: bool,
+    pub answers: AnswerMode,
+    /// Until when the api_secret before the present one is taken, if it is.
+    pub secret_before_until: Option<OffsetDateTime>,
+}
+
+/// Locks a client; none when there is none of this id.
+pub async fn lock(db: impl PgExecutor<'_>, client: &ClientId) -> Result<Option<Terms>> {
+    let row = sqlx::query!(
+        r#"select disabled_at is null as "enabled!", answers, api_secret_before_until
+           from client where client_id = $1 for update"#,
+        client.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Terms {
+        enabled: row.enabled,
+        answers: mode(&row.answers),
+        secret_before_until: row.api_secret_before_until,
+    }))
+}
+
+/// Enables or disables a client from now on. Disabling voids all its tokens for good.
+pub async fn set_enabled(db: &mut PgConnection, client: &ClientId, enabled: bool) -> Result<()> {
+    sqlx::query!(
         r#"update client
            set disabled_at = case when $2 then null else coalesce(disabled_at, clock_timestamp()) end
            where client_id = $1"#,
         client.as_str(),
         enabled,
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(changed.rows_affected() == 1)
+    if enabled { Ok(()) } else { revoke_tokens(db, client).await }
 }
 
-/// Sets how a client is answered from now on; false when there is none of this id.
+/// Voids all tokens of a client for good.
+pub async fn revoke_tokens(db: impl PgExecutor<'_>, client: &ClientId) -> Result<()> {
+    sqlx::query!(
+        "update client set token_generation = token_generation + 1, token_issued_at = null where client_id = $1",
+        client.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Replaces the api_secret. Asked of a function, for an operator may not read the hashes. The one before is taken until then, if a time is given.
+pub async fn set_secret(
+    db: impl PgExecutor<'_>,
+    client: &ClientId,
+    api_secret_hash: &str,
+    before_until: Option<OffsetDateTime>,
+) -> Result<()> {
+    sqlx::query!(
+        "select replace_secret($1, $2, $3)",
+        client.as_str(),
+        api_secret_hash,
+        before_until,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+/// Sets how a client is answered from now on.
 pub async fn set_answers(
     db: impl PgExecutor<'_>,
     client: &ClientId,
     answers: AnswerMode,
-) -> Result<bool> {
-    let changed = sqlx::query!(
+) -> Result<()> {
+    sqlx::query!(
         "update client set answers = $2 where client_id = $1",
         client.as_str(),
         answers.as_str(),
     )
     .execute(db)
     .await?;
-    Ok(changed.rows_affected() == 1)
+    Ok(())
 }
 
 /// Whether there is a client of this id.

@@ -11,6 +11,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod audit_log;
 pub mod branches;
 pub mod clients;
 pub mod dead;

@@ -125,7 +125,7 @@ async fn a_token_is_asked_for_after_the_parameters_and_must_be_one_of_ours() {
 }
 
 #[tokio::test]
-async fn a_disabled_client_is_0002_at_the_front_door_soon_and_again_welcome_when_enabled() {
+async fn a_disabled_client_is_0002_at_the_front_door_soon_and_its_tokens_stay_void_when_enabled() {
     let site = Site::open().await;
     site.json(&["client", "create", "acme"]);
     let process = site.start(Role::Ingress, &[]).await;
@@ -138,6 +138,8 @@ async fn a_disabled_client_is_0002_at_the_front_door_soon_and_again_welcome_when
     site.json(&["client", "disable", "acme"]);
     eventually("the front door is closed", async || said(403, "0002").await).await;
     site.json(&["client", "enable", "acme"]);
-    eventually("the front door is open", async || said(202, "0000").await).await;
+    eventually("its old token is void", async || said(401, "0900").await).await;
+    let caller = Caller::with_minted_token(&process, "acme", 1);
+    assert_eq!(caller.post(path, &params).await.said(), (202, "0000"));
     site.close().await;
 }

@@ -4,6 +4,7 @@ use super::header::Columns;
 use super::report::{Applied, BadRow};
 use super::sheet::{Row, Sheet};
 use super::{Import, field, fold};
+use crate::admin::operator::Operator;
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
 use crate::domain::id::Id;
@@ -13,7 +14,7 @@ use crate::store::pools;
 use crate::wire::rfc3339;
 use anyhow::bail;
 use clap::Subcommand;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,17 +43,19 @@ pub enum CouponsCommand {
 /// Into which goods row, which folds case or doesn't.
 struct CouponImport<const FOLD: bool> {
     goods: i64,
+    /// Owner and group.
+    pool: String,
 }
 
 pub(in crate::admin) async fn run(
     command: CouponsCommand,
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let CouponsCommand::Import { owner, group, fold_case, file } = command;
     let sheet = Sheet::open(&file, COLUMNS)?;
-    owner.must_exist(pool).await?;
-    let found = pools::find(pool, &owner.scope(), &[group.to_string()]).await?;
+    owner.must_exist(&operator.store).await?;
+    let found = pools::find(&operator.store, &owner.scope(), &[group.to_string()]).await?;
     let found = match found.first() {
         None => bail!(
             "there is no pool `{group}`: create it with `redeemq goods import` (column `group`)"
@@ -62,15 +65,21 @@ pub(in crate::admin) async fn run(
         }
         Some(found) => found,
     };
-    let goods = found.goods;
-    match fold::settle(pool, found, fold_case).await? {
-        true => super::run(&CouponImport::<true> { goods }, sheet, pool, output).await,
-        false => super::run(&CouponImport::<false> { goods }, sheet, pool, output).await,
+    let (goods, pool) = (found.goods, format!("{owner} {group}"));
+    match fold::settle(&operator.store, found, fold_case).await? {
+        true => super::run(&CouponImport::<true> { goods, pool }, sheet, operator, output).await,
+        false => super::run(&CouponImport::<false> { goods, pool }, sheet, operator, output).await,
     }
 }
 
 impl<const FOLD: bool> Import for CouponImport<FOLD> {
     type Row = StagedCoupon;
+
+    const WHAT: &'static str = "coupons import";
+
+    fn subject(&self) -> String {
+        self.pool.clone()
+    }
 
     fn parse(row: &Row<'_>) -> Result<StagedCoupon, String> {
         let code = row.required("code", field::id)?;

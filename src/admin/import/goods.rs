@@ -5,6 +5,7 @@ use super::header::{Columns, Header};
 use super::report::{Applied, BadRow};
 use super::sheet::{Row, Sheet};
 use super::{Import, field};
+use crate::admin::operator::Operator;
 use crate::admin::output::Output;
 use crate::admin::owner::Owner;
 use crate::admin::{success, watch};
@@ -13,7 +14,7 @@ use crate::store::imports::Chunk;
 use crate::store::imports::goods::{self, Line, StagedGoods};
 use crate::store::lock::{self, Names};
 use clap::Subcommand;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -82,27 +83,33 @@ struct GoodsImport {
 
 pub(in crate::admin) async fn run(
     command: GoodsCommand,
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let (owner, file) = match command {
         GoodsCommand::Import { owner, file } => (owner, file),
         GoodsCommand::Watch { owner, goods_id } => {
-            return watch::watch(&owner, &goods_id, pool, output).await.map(success);
+            return watch::watch(&owner, &goods_id, operator, output).await.map(success);
         }
         GoodsCommand::Unwatch { owner, goods_id } => {
-            return watch::unwatch(&owner, &goods_id, pool, output).await.map(success);
+            return watch::unwatch(&owner, &goods_id, operator, output).await.map(success);
         }
-        GoodsCommand::Watched => return watch::list(pool, output).await.map(success),
+        GoodsCommand::Watched => return watch::list(&operator.store, output).await.map(success),
     };
     let sheet = Sheet::open(&file, COLUMNS)?;
-    owner.must_exist(pool).await?;
+    owner.must_exist(&operator.store).await?;
     let header = sheet.header().clone();
-    super::run(&GoodsImport { owner, header }, sheet, pool, output).await
+    super::run(&GoodsImport { owner, header }, sheet, operator, output).await
 }
 
 impl Import for GoodsImport {
     type Row = StagedGoods;
+
+    const WHAT: &'static str = "goods import";
+
+    fn subject(&self) -> String {
+        self.owner.to_string()
+    }
 
     fn parse(row: &Row<'_>) -> Result<StagedGoods, String> {
         let whole = |column| row.optional(column, field::whole(field::WHOLE_MAX));

@@ -18,17 +18,26 @@ mod sheet;
 mod source;
 mod stage;
 
+use super::operator::Operator;
 use super::output::Output;
 use crate::progress::{Progress, Unit};
+use crate::store::audit_log::Change;
 use crate::store::imports::{self, Chunk, Staged};
 use anyhow::Context as _;
 use report::{Applied, BadRow, Tally};
+use serde_json::json;
 use sheet::{Row, Sheet};
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use std::process::ExitCode;
 
 trait Import: Sync {
     type Row: Staged;
+
+    /// The command, for the log of operators.
+    const WHAT: &'static str;
+
+    /// What is imported into, for the log of operators.
+    fn subject(&self) -> String;
 
     /// Reads a row.
     ///
@@ -54,15 +63,15 @@ trait Import: Sync {
 async fn run<I: Import>(
     import: &I,
     sheet: Sheet,
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     // Not given back to the pool: the temporary table goes with the session.
-    let mut db = pool.acquire().await?.detach();
+    let mut db = operator.store.acquire().await?.detach();
     let mut tally = Tally::new(output);
     let staged = stage::stage(&mut db, sheet, I::parse, &mut tally).await?;
     let progress = tally.progress("importing", Unit::Pieces("rows"), staged as u64);
-    apply(import, &mut db, staged, &mut tally, &progress).await.with_context(|| {
+    apply(import, &mut db, staged, operator, &mut tally, &progress).await.with_context(|| {
         format!(
             "stopped after {} of {staged} rows, which stay imported: run the import again for the rest",
             progress.done()
@@ -77,6 +86,7 @@ async fn apply<I: Import>(
     import: &I,
     db: &mut PgConnection,
     staged: i64,
+    operator: &Operator,
     tally: &mut Tally<'_>,
     progress: &Progress,
 ) -> anyhow::Result<()> {
@@ -84,6 +94,11 @@ async fn apply<I: Import>(
     for chunk in Chunk::all(staged) {
         let mut transaction = db.begin().await?;
         let mut applied = import.apply(&mut transaction, chunk).await?;
+        if applied.added + applied.updated > 0 {
+            let after = json!({"added": applied.added, "updated": applied.updated});
+            let subject = import.subject();
+            operator.log(&mut transaction, Change::to(I::WHAT, &subject, after)).await?;
+        }
         transaction.commit().await?;
         // Where every row was new, none was there before.
         if applied.added < chunk.rows() {

@@ -4,13 +4,14 @@ use super::header::Columns;
 use super::report::{Applied, BadRow};
 use super::sheet::{Row, Sheet};
 use super::{Import, field};
+use crate::admin::operator::Operator;
 use crate::admin::output::Output;
 use crate::admin::owner::client_must_exist;
 use crate::domain::id::{ClientId, Id};
 use crate::store::imports::players::{self, Conflict, StagedPlayer};
 use crate::store::imports::{Chunk, repeats};
 use clap::Subcommand;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,17 +45,23 @@ struct PlayerImport {
 
 pub(in crate::admin) async fn run(
     command: PlayersCommand,
-    pool: &PgPool,
+    operator: &Operator,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let PlayersCommand::Import { client, import_id: import, file } = command;
     let sheet = Sheet::open(&file, COLUMNS)?;
-    client_must_exist(&client, pool).await?;
-    super::run(&PlayerImport { client, import }, sheet, pool, output).await
+    client_must_exist(&client, &operator.store).await?;
+    super::run(&PlayerImport { client, import }, sheet, operator, output).await
 }
 
 impl Import for PlayerImport {
     type Row = StagedPlayer;
+
+    const WHAT: &'static str = "players import";
+
+    fn subject(&self) -> String {
+        format!("{} {}", self.client, self.import)
+    }
 
     fn parse(row: &Row<'_>) -> Result<StagedPlayer, String> {
         Ok(StagedPlayer {

@@ -24,7 +24,12 @@ pub(crate) struct Gatherer {
 impl Gatherer {
     /// With a bound on the jobs of a batch, which has one at least.
     pub(crate) fn new(jobs_max: usize) -> Self {
-        Self { jobs_max, turns: Turns::default(), deferred: DeferredRedeliveries::none(), ended: None }
+        Self {
+            jobs_max,
+            turns: Turns::default(),
+            deferred: DeferredRedeliveries::none(),
+            ended: None,
+        }
     }
 
     /// Waits for the first delivery, then adds what else has arrived; deferred redeliveries come after all

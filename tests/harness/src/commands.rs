@@ -4,6 +4,7 @@
 use super::{SECRET, leaks, rights};
 use clap::Parser;
 use redeemq::admin;
+use redeemq::admin::operator::Operator;
 use redeemq::admin::output::Output;
 use redeemq::config::operator::Operate;
 use redeemq::secrets::Secrets;
@@ -46,7 +47,7 @@ impl Page {
 pub fn run(database: &str, arguments: &[&str]) -> Value {
     let words = ["redeemq"].iter().chain(arguments);
     let Words { command } = Words::try_parse_from(words).expect("a command");
-    let (_, command) = command.split();
+    let (_, name, command) = command.split();
     let url = rights::database_for_command(arguments, database);
     let (out, err) = (Page::default(), Page::default());
     let mut output = Output::to(true, out.clone(), err.clone());
@@ -54,7 +55,8 @@ pub fn run(database: &str, arguments: &[&str]) -> Value {
     RUNTIME.spawn(async move {
         let secrets = Secrets::parse(&SECRET.to_owned().into()).expect("a secret");
         let store = store::pool(&url.into(), Role::Admin, 2).expect("a pool");
-        let ended = admin::run(command, &store, Some(&secrets), &mut output).await;
+        let operator = Operator::new(store.clone(), name);
+        let ended = admin::run(command, &operator, Some(&secrets), &mut output).await;
         store.close().await;
         _ = tell.send(ended);
     });

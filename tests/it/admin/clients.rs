@@ -2,7 +2,7 @@ use super::world::{Cli, World, in_world};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
 use clap::CommandFactory as _;
-use redeemq::admin::{self, output::Output};
+use redeemq::admin::{self, operator::Operator, output::Output};
 use redeemq::store::{Role, pool};
 use secrecy::SecretString;
 use serde_json::json;
@@ -133,7 +133,8 @@ async fn run_can_be_spawned() {
     }
     in_world(|world| async move {
         let mut output = Output::to(true, std::io::sink(), std::io::sink());
-        is_send(admin::run(admin::Command::Audit, &world.pool, None, &mut output))
+        let operator = Operator::new(world.pool.clone(), None);
+        is_send(admin::run(admin::Command::Audit, &operator, None, &mut output))
             .await
             .expect("ran");
     })

@@ -1,7 +1,7 @@
 //! A database for each test, commands as an operator types them, and jobs as a worker decides them.
 
 use clap::Parser;
-use redeemq::admin::{self, output::Output};
+use redeemq::admin::{self, operator::Operator, output::Output};
 use redeemq::config::operator::Operate;
 use redeemq::domain::content::Content;
 use redeemq::domain::decide::{Rules, Verdict, decide};
@@ -162,9 +162,10 @@ impl World {
             Err(error) => return Done { code: 2, out: String::new(), err: error.to_string() },
         };
         let (out, err) = (Buffer::default(), Buffer::default());
-        let (on, command) = cli.command.split();
+        let (on, name, command) = cli.command.split();
+        let operator = Operator::new(self.pool.clone(), name);
         let mut output = Output::to(on.output.json, out.clone(), err.clone());
-        let (code, error) = match admin::run(command, &self.pool, secrets, &mut output).await {
+        let (code, error) = match admin::run(command, &operator, secrets, &mut output).await {
             Ok(code) if code == ExitCode::SUCCESS => (0, String::new()),
             Ok(code) if code == ExitCode::from(1) => (1, String::new()),
             Ok(code) => panic!("an exit code of its own: {code:?}"),

@@ -70,7 +70,8 @@ fn difference_of_coupons(before: &State, after: &State, changes: &mut Changes) {
         let was = &before.coupons[&(goods, code.clone())];
         if was.holder != coupon.holder {
             assert_eq!(was.holder, None, "{code} was taken from its holder");
-            let free = |state: &State| state.free_codes[&goods].loaded.iter().any(|f| f.code == code);
+            let free =
+                |state: &State| state.free_codes[&goods].loaded.iter().any(|f| f.code == code);
             assert!(free(before) && !free(after), "{code} is granted and free");
             let holder = coupon.holder.clone().expect("a granted code has a holder");
             let (code, valid_until) = (code.clone(), coupon.valid_until);

@@ -37,7 +37,8 @@ fn loaded_for(world: &World, asks: &[Ask], counting: Counting) -> State {
 }
 
 fn load(free: &mut FreeCodes, wanted: &CodesWanted, counting: Counting) {
-    let ends_by = |at| free.loaded.iter().take_while(|c| c.expires_at.is_some_and(|e| e <= at)).count();
+    let ends_by =
+        |at| free.loaded.iter().take_while(|c| c.expires_at.is_some_and(|e| e <= at)).count();
     let (dead, dying) = (ends_by(wanted.earliest), ends_by(wanted.latest));
     free.loaded.drain(..dead);
     let all = |units: i64| free.loaded.len().min(units as usize + dying - dead);
