@@ -97,7 +97,6 @@ pub(crate) async fn run(
     let listener = TcpListener::bind(settings.http_addr).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_HTTP_ADDR: can't listen on {}: {error}", settings.http_addr)
     })?;
-    tokio::task::spawn_blocking(hashing::prepare).await??;
     store::measure(&gauges, "ingress_database", store.clone());
     // A fault here ends the ingress alone; the process decides about its other parts.
     let stop = stop.child_token();
