@@ -52,6 +52,7 @@ mod silence;
 mod slow;
 mod speed;
 mod supply;
+mod tls;
 mod top;
 mod traces;
 mod waiting;
