@@ -1,6 +1,8 @@
 //! A server that stands for the database and says that it has no TLS: it learns neither user nor password, unless
 //! the operator has chosen that.
 
+mod certificate;
+
 use harness::places::binary;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
