@@ -61,6 +61,7 @@ pub async fn serve(
     let cut = CancellationToken::new();
     let (places, turned_away) = (Places::of(&bounds), Places::turned_away(&bounds));
     Full::ALL.into_iter().for_each(|bound| refused(&bounds, bound).increment(0));
+    let mut has_warned = false;
     let taking = async {
         loop {
             let (stream, peer) = accept(&listener).await;
@@ -68,6 +69,11 @@ pub async fn serve(
                 Ok(place) => (place, &routers.usual, ConnectionLimits::usual(bounds.idle_max)),
                 Err(met) => {
                     refused(&bounds, met).increment(1);
+                    if met == Full::Address && !std::mem::replace(&mut has_warned, true) {
+                        tracing::warn!(
+                            "one address has as many connections as one may have: if it is a proxy's, set REDEEMQ_TRUSTED_HOPS; if it stands for many callers otherwise, REDEEMQ_CONNECTIONS_ADDRESS"
+                        );
+                    }
                     let Ok(place) = turned_away.take(peer.ip()) else { continue };
                     (place, &routers.full, ConnectionLimits::refusal(TURNED_AWAY_TIME))
                 }

@@ -98,6 +98,7 @@ async fn an_address_over_its_share_is_told_so() {
     assert!(answer.message().contains("too many connections"), "{}", answer.message());
     assert_eq!((answer.header("retry-after"), answer.header("connection")), ("1", "close"));
     assert_eq!(refused(&process, "address").await, 1.0);
+    assert!(process.text().contains("REDEEMQ_TRUSTED_HOPS"), "the operator is told");
     site.close().await;
 }
 

@@ -34,11 +34,8 @@ fn authority(folder: PathBuf) -> PathBuf {
 
 /// Writes a file where the server reads its own, as the server's user.
 fn written(from: &Path, to: &str) -> String {
-    let octal: String = std::fs::read(from)
-        .expect("a file")
-        .iter()
-        .map(|byte| format!("\\{byte:03o}"))
-        .collect();
+    let octal: String =
+        std::fs::read(from).expect("a file").iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("copy (select '') to program 'cat >/dev/null; umask 077; printf ''{octal}'' >{to}'")
 }
 
