@@ -42,6 +42,7 @@ pub mod retry;
 pub mod secrets;
 pub mod server;
 mod setting;
+mod shares;
 pub mod wire;
 
 pub mod traces;

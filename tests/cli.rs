@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 const WRONG: &str = "s3cr3t-and-wrong";
 
 /// Every variable: a command that reads it, and words of what it must be.
-const VARIABLES: [(&str, &[&str], &str); 30] = [
+const VARIABLES: [(&str, &[&str], &str); 31] = [
     ("DATABASE_URL", &["migrate"], "a URL such as "),
     ("AMQP_URL", &["worker"], "a URL such as "),
     ("RABBITMQ_MANAGEMENT_URL", &["worker"], "a URL such as "),
@@ -21,6 +21,7 @@ const VARIABLES: [(&str, &[&str], &str); 30] = [
     ("REDEEMQ_METRICS_ADDR", &["worker"], "127.0.0.1:8080"),
     ("REDEEMQ_METRICS_ADDR", &["top"], "127.0.0.1:8080"),
     ("REDEEMQ_CONNECTIONS_MAX", &["serve"], "from 1 to 65535"),
+    ("REDEEMQ_CONNECTIONS_ADDRESS", &["serve"], "from 0 to 65535"),
     ("REDEEMQ_IDLE_SECONDS", &["serve"], "from 1 to 65535"),
     ("REDEEMQ_RATE_CLIENT", &["serve"], "200:1000"),
     ("REDEEMQ_RATE_ADDRESS", &["serve"], "200:1000"),

@@ -19,6 +19,7 @@ pub mod watch;
 
 use crate::secrets::Secrets;
 use crate::secrets::option::SecretOption;
+use crate::store::error::{UNTRUSTED, is_untrusted};
 use anyhow::anyhow;
 use operator::Operator;
 use output::Output;
@@ -81,7 +82,8 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
         return error;
     };
     let advice = match cause {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+        cause if is_untrusted(cause) => UNTRUSTED,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => {
             "cannot reach the database: check that it runs and that DATABASE_URL is right"
         }
         sqlx::Error::Database(cause) => match cause.code().as_deref() {

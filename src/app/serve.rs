@@ -7,6 +7,7 @@ use crate::config::ingress::IngressOptions;
 use crate::config::server::Server;
 use crate::config::worker::WorkerOptions;
 use crate::gauges::Gauges;
+use crate::server::Readiness;
 use crate::store::{self, Role};
 use crate::traces::Traces;
 use crate::{admin, broker, ingress, ops, worker};
@@ -55,7 +56,9 @@ pub(super) async fn run(
     };
     let stop = CancellationToken::new();
     let mut parts = JoinSet::new();
-    parts.spawn(ops::run(server.metrics.metrics_addr, metrics, stop.clone()));
+    let readiness = Readiness::of(ingress.is_some());
+    let address = server.metrics.metrics_addr;
+    parts.spawn(ops::run(address, metrics, readiness.clone(), stop.clone()));
     if let Some(every) = server.metrics.look_every() {
         let watching = ops::queues::watch(server.broker.url()?.clone(), every);
         spawn(&mut parts, stop.clone().run_until_cancelled_owned(watching));
@@ -68,7 +71,7 @@ pub(super) async fn run(
         )?;
         let settings = server.ingress(options)?;
         let (gauges, traces, stop) = (gauges.clone(), traces.clone(), stop.clone());
-        parts.spawn(ingress::run(settings, secrets, store, gauges, traces, stop));
+        parts.spawn(ingress::run(settings, secrets, store, gauges, traces, readiness, stop));
     }
     if let Some(options) = worker {
         let process = if ingress.is_some() { Process::Serve } else { Process::Worker };

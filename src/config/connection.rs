@@ -19,7 +19,8 @@ pub struct Missing {
 
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseOption {
-    /// Postgres, as postgres://user:password@host:port/database
+    /// Postgres, as postgres://user:password@host:port/database. Over the network it has to prove who it is
+    /// (sslmode=verify-full) unless sslmode says otherwise; sslrootcert names a root certificate
     #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL",
           help_heading = HEADING, value_parser = setting::url(UrlOf::Database))]
     database_url: Option<SecretString>,

@@ -13,6 +13,8 @@ const HEADING: &str = "HTTP";
 /// Below the usual limit of 1,024 open files: connections that are turned away, the database, the
 /// broker and the metrics need some as well.
 const CONNECTIONS_MAX: u16 = 800;
+/// One in so many of them may come from one address.
+const ADDRESS_SHARE: u16 = 4;
 /// Longer than the 60 s after which most load balancers close an idle connection. The side that sends
 /// requests should close first, or it sends one into a closed connection.
 const IDLE_SECONDS: u16 = 75;
@@ -27,6 +29,11 @@ pub struct IngressOptions {
     #[arg(long, env = "REDEEMQ_CONNECTIONS_MAX", value_name = "N", default_value_t = CONNECTIONS_MAX,
           help_heading = HEADING, value_parser = setting::whole(1..=u16::MAX))]
     pub connections_max: u16,
+    /// HTTP connections at a time from one address (IPv6: from one /64); a quarter of all if not given, 0 is no
+    /// limit. None is applied behind proxies (trusted hops), where the address is the proxy's
+    #[arg(long, env = "REDEEMQ_CONNECTIONS_ADDRESS", value_name = "N", help_heading = HEADING,
+          value_parser = setting::whole(0..=u16::MAX))]
+    connections_address: Option<u16>,
     /// Seconds after which a connection without a request is closed
     #[arg(long, env = "REDEEMQ_IDLE_SECONDS", value_name = "SECONDS", default_value_t = IDLE_SECONDS,
           help_heading = HEADING, value_parser = setting::whole(1..=u16::MAX))]
@@ -56,6 +63,13 @@ fn rate() -> impl TypedValueParser<Value = Rate> {
 }
 
 impl IngressOptions {
+    /// Connections from one network, if they are bounded: a proxy brings those of all its callers.
+    pub fn address_max(&self) -> Option<usize> {
+        let usual = self.connections_max.div_ceil(ADDRESS_SHARE);
+        let max = self.connections_address.unwrap_or(usual);
+        (self.trusted_hops == 0 && max > 0).then_some(max.into())
+    }
+
     /// How long a connection may be without a request.
     pub fn idle_max(&self) -> Duration {
         Duration::from_secs(self.idle_seconds.into())

@@ -76,6 +76,7 @@ impl Server {
             http_addr: options.http_addr,
             queue_bytes_max: self.queue_bytes,
             connections_max: options.connections_max.into(),
+            address_max: options.address_max(),
             idle_max: options.idle_max(),
             limits: options.limits(),
             cors_origins: options.answers.cors_origins.clone(),

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 const SERVER: &str = "amqp-url database-url log-json look-every-seconds metrics-addr otlp-endpoint \
                       otlp-headers queue-bytes secret service-name statement-seconds \
                       traces-ratio";
-const INGRESS: &str = "answers auth-failures connections-max cors-origins http-addr idle-seconds \
+const INGRESS: &str = "answers auth-failures connections-address connections-max cors-origins http-addr idle-seconds \
                        rate-address rate-client \
                        sync-seconds trusted-hops";
 const WORKER: &str = "age-max-seconds audit-every-seconds batch-max lanes management-url";
@@ -199,5 +199,26 @@ fn only_what_is_similar_is_suggested() {
             Some(option) => assert!(said.contains(&format!("'{option}'")), "{words}: {said}"),
             None => assert!(!said.contains("similar") && !said.contains("tip:"), "{words}: {said}"),
         }
+    }
+}
+
+#[test]
+fn one_address_may_have_a_quarter_of_the_connections_unless_it_is_a_proxys() {
+    for (words, expected) in [
+        ("", Some(200)),
+        ("--connections-max 4", Some(1)),
+        ("--connections-max 1", Some(1)),
+        ("--connections-max 65535", Some(16_384)),
+        ("--connections-address 7", Some(7)),
+        ("--connections-address 0", None),
+        ("--trusted-hops 1", None),
+        ("--trusted-hops 2 --connections-address 7", None),
+    ] {
+        let Ok(Cli { command: Command::Ingress(role), .. }) =
+            parse(&format!("redeemq ingress {words}"))
+        else {
+            panic!("{words}")
+        };
+        assert_eq!(role.ingress.address_max(), expected, "{words}");
     }
 }

@@ -3,14 +3,13 @@
 use super::answers::Answering;
 use super::call::Call;
 use super::hashing;
-use super::limits::network::Network;
 use super::response::{Rejection, success};
 use super::state::AppState;
 use crate::domain::code::Code;
 use crate::domain::id::ClientId;
 use crate::domain::params::{Given, Params};
 use crate::secrets::TOKEN_LIFE;
-use crate::server::Peer;
+use crate::server::{Network, Peer};
 use crate::store::{self, StoreError, clients};
 use crate::wire::{self, reply};
 use axum::Extension;

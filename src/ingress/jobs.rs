@@ -54,7 +54,8 @@ pub(super) async fn status(
     // UUID has no MAC, and a decision stays fetchable after the secret of its MAC is gone.
     let given = state.secrets.gave(&job.client, &job.id);
     // Only a job that may exist is waited for; of a publisher's own UUID that can't be known.
-    let waiting = if given || job.is_foreign() { state.may_wait(&parts.headers) } else { None };
+    let waiting =
+        if given || job.is_foreign() { state.may_wait(&job.client, &parts.headers) } else { None };
     let wait = waiting.as_ref().map(|(wait, _place)| *wait);
     let deadline = Instant::now() + wait.unwrap_or_default();
     let standing = match poll(&state, &job, deadline).await {

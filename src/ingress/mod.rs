@@ -35,12 +35,13 @@ mod wait;
 use crate::domain::answer_mode::AnswerMode;
 use crate::gauges::Gauges;
 use crate::secrets::Secrets;
-use crate::server::{self, Bounds};
+use crate::server::{self, Bounds, Readiness, Routers};
 use crate::store::{self, StatementLimit};
 use crate::traces::Traces;
 use anyhow::Context as _;
 use cors::CorsOrigins;
 use limits::Limits;
+use limits::waits::Waits;
 use pending_replies::PendingReplies;
 use request_publisher::RequestPublisher;
 use secrecy::SecretString;
@@ -52,12 +53,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokens::Tokens;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-/// One in so many connections may wait for a decision, so that waits never take all of them.
-const WAITS_SHARE: usize = 2;
 
 /// How an ingress runs.
 #[derive(Debug, Clone)]
@@ -68,6 +65,8 @@ pub struct Settings {
     pub(crate) queue_bytes_max: u64,
     /// Connections at a time.
     pub(crate) connections_max: usize,
+    /// Of them from one network; any number if not given.
+    pub(crate) address_max: Option<usize>,
     /// How long a connection may be without a request.
     pub(crate) idle_max: Duration,
     pub(crate) limits: limits::Settings,
@@ -92,12 +91,12 @@ pub(crate) async fn run(
     store: PgPool,
     gauges: Gauges,
     traces: Traces,
+    readiness: Readiness,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.http_addr).await.map_err(|error| {
         anyhow::anyhow!("REDEEMQ_HTTP_ADDR: can't listen on {}: {error}", settings.http_addr)
     })?;
-    tokio::task::spawn_blocking(hashing::prepare).await??;
     store::measure(&gauges, "ingress_database", store.clone());
     // A fault here ends the ingress alone; the process decides about its other parts.
     let stop = stop.child_token();
@@ -116,8 +115,7 @@ pub(crate) async fn run(
             &mut tasks,
             &closing,
         ),
-        limits: Arc::new(Limits::new(&settings.limits)),
-        waits: Semaphore::new(settings.connections_max.div_ceil(WAITS_SHARE)),
+        limits: Arc::new(Limits::new(&settings.limits, Waits::among(settings.connections_max))),
         sync_wait: settings.sync_wait,
         statement_limit: settings.statement_limit,
         secrets,
@@ -125,16 +123,22 @@ pub(crate) async fn run(
         traces,
         stop: stop.clone(),
     });
+    let weak = Arc::downgrade(&state);
+    readiness.known_by(move || weak.upgrade().is_some_and(|state| state.publisher.is_open()));
     let bounds = Bounds {
         name: "ingress",
         connections_max: settings.connections_max,
+        address_max: settings.address_max,
         idle_max: settings.idle_max,
     };
     tracing::info!(address = %listener.local_addr()?, "accepting");
     let cors = settings.cors_origins.as_ref();
-    let router = routes::router(Arc::clone(&state), cors);
-    let full = routes::too_many_connections(state, cors);
-    let mut serving = pin!(server::serve(listener, router, full, bounds, stop.clone()));
+    let routers = Routers {
+        usual: routes::router(Arc::clone(&state), cors),
+        full: routes::too_many_connections(state, cors),
+        malformed: routes::malformed(),
+    };
+    let mut serving = pin!(server::serve(listener, routers, bounds, stop.clone()));
     let ended = tokio::select! {
         () = &mut serving => Ok(()),
         // A task ends before it is told to only by a panic.

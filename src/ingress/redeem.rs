@@ -53,7 +53,7 @@ pub(super) async fn accept(
     let job = JobRef { id: state.secrets.job_id(&client, key, request.content(operation)), client };
     let correlation_id = correlation(&parts.headers)?;
     let message = RequestMessage { operation, request, correlation_id };
-    let wait = Wait::of(&state, answers, &parts.headers);
+    let wait = Wait::of(&state, &job.client, answers, &parts.headers);
     publish(&state, &job, message, parts.extensions.get(), wait).await
 }
 
@@ -88,7 +88,7 @@ async fn publish(
     job: &JobRef,
     message: RequestMessage,
     parent: Option<&SpanContext>,
-    wait: Wait<'_>,
+    wait: Wait,
 ) -> Result<Response, Rejection> {
     let deadline = wait.limit.map(|limit| Instant::now() + limit);
     let job_id = job.id.to_string();

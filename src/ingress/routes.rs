@@ -109,6 +109,15 @@ pub(super) fn too_many_connections(state: Arc<AppState>, cors: Option<&CorsOrigi
     plain(Router::new().route("/livez", routing::get(server::alive))).merge(refused)
 }
 
+/// For what is no request of HTTP/1.1. Its status is 400 for every client: nobody can tell whose it is.
+pub(super) fn malformed() -> Router {
+    let rejection = async || {
+        let reason = "exactly one, of a host with an optional port";
+        Rejection::invalid("Host").because(reason)
+    };
+    plain(Router::new().fallback(rejection))
+}
+
 fn join(routes: Vec<Route>) -> Router<Arc<AppState>> {
     let add = |router: Router<_>, route: Route| router.route(route.path, route.handler);
     routes.into_iter().fold(Router::new(), add).method_not_allowed_fallback(wrong_method)

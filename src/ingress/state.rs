@@ -2,9 +2,11 @@
 
 use super::headers;
 use super::limits::Limits;
+use super::limits::waits::Place;
 use super::pending_replies::PendingReplies;
 use super::request_publisher::RequestPublisher;
 use super::tokens::Tokens;
+use crate::domain::id::ClientId;
 use crate::secrets::Secrets;
 use crate::store::StatementLimit;
 use crate::traces::Traces;
@@ -12,7 +14,6 @@ use axum::http::HeaderMap;
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// What every handler shares.
@@ -26,8 +27,6 @@ pub(super) struct AppState {
     pub(super) replies: PendingReplies,
     pub(super) tokens: Tokens,
     pub(super) limits: Arc<Limits>,
-    /// A permit for each request that waits for a decision.
-    pub(super) waits: Semaphore,
     /// How long a synchronous client waits for a decision.
     pub(super) sync_wait: Duration,
     pub(super) traces: Traces,
@@ -36,10 +35,14 @@ pub(super) struct AppState {
 }
 
 impl AppState {
-    /// How long the caller waits, and a permit for it, where it asked to wait. That is a preference:
-    /// while no permit is free, the answer is the same as without it.
-    pub(super) fn may_wait(&self, headers: &HeaderMap) -> Option<(Duration, SemaphorePermit<'_>)> {
+    /// How long this client's caller waits, and its place, where it asked to wait. That is a preference: without a
+    /// place, the answer is the same as without it.
+    pub(super) fn may_wait(
+        &self,
+        client: &ClientId,
+        headers: &HeaderMap,
+    ) -> Option<(Duration, Place)> {
         let wait = headers::wait(headers)?;
-        Some((wait, self.waits.try_acquire().ok()?))
+        Some((wait, self.limits.waits.take(client)?))
     }
 }

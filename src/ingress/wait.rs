@@ -1,19 +1,20 @@
 //! How long the answer to an accepted job waits for the decision, and what it is without one.
 
 use super::headers;
+use super::limits::waits::Place;
 use super::response::{applied, queued, undecided};
 use super::state::AppState;
 use crate::domain::answer_mode::AnswerMode;
+use crate::domain::id::ClientId;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use std::time::Duration;
-use tokio::sync::SemaphorePermit;
 
-pub(super) struct Wait<'a> {
+pub(super) struct Wait {
     /// None where nothing is waited for.
     pub(super) limit: Option<Duration>,
     plan: Plan,
-    _permit: Option<SemaphorePermit<'a>>,
+    _place: Option<Place>,
 }
 
 /// What the mode of the client and the preferences of the request come to.
@@ -35,13 +36,18 @@ impl Plan {
     }
 }
 
-impl<'a> Wait<'a> {
+impl Wait {
     /// Only so many requests wait at a time. One beyond that is answered at once: it is accepted, and its client asks
     /// for the decision.
-    pub(super) fn of(state: &'a AppState, answers: AnswerMode, headers: &HeaderMap) -> Self {
+    pub(super) fn of(
+        state: &AppState,
+        client: &ClientId,
+        answers: AnswerMode,
+        headers: &HeaderMap,
+    ) -> Self {
         let plan = Plan::of(answers, headers, state.sync_wait);
-        let permit = plan.limit.and_then(|_| state.waits.try_acquire().ok());
-        Self { limit: plan.limit.filter(|_| permit.is_some()), plan, _permit: permit }
+        let place = plan.limit.and_then(|_| state.limits.waits.take(client));
+        Self { limit: plan.limit.filter(|_| place.is_some()), plan, _place: place }
     }
 
     /// The answer of an accepted job: its decision, where there is one.

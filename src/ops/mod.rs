@@ -5,7 +5,7 @@ pub mod catalogue;
 pub mod queues;
 
 use crate::gauges::Gauges;
-use crate::server::{self, Bounds};
+use crate::server::{self, Bounds, Readiness, Routers};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -17,8 +17,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Scrapers and probes are few, and a flood of this address must not use up the ingress's open files.
-const BOUNDS: Bounds =
-    Bounds { name: "metrics", connections_max: 32, idle_max: Duration::from_secs(75) };
+const BOUNDS: Bounds = Bounds {
+    name: "metrics",
+    connections_max: 32,
+    address_max: None,
+    idle_max: Duration::from_secs(75),
+};
 /// Without it histograms grow without bound.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -58,13 +62,15 @@ impl Metrics {
     }
 }
 
-/// Serves `/metrics` and `/livez` on an address of their own until told to stop.
+/// Serves `/metrics`, `/livez` and `/readyz` on an address of their own, where no crowd of callers is, until told to
+/// stop.
 ///
 /// # Errors
 /// When the address can't be bound.
 pub async fn run(
     address: SocketAddr,
     metrics: Metrics,
+    readiness: Readiness,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -79,12 +85,22 @@ pub async fn run(
         }
     };
     let metrics = std::sync::Arc::new(metrics);
-    let router = Router::new()
+    let usual = Router::new()
         .route("/livez", get(server::alive))
+        .route("/readyz", get(async move || ready(&readiness)))
         .route("/metrics", get(async move || metrics.page()));
     let full = Router::new().fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "full\n"));
+    let malformed = Router::new().fallback(async || (StatusCode::BAD_REQUEST, "Host: one\n"));
+    let routers = Routers { usual, full, malformed };
     tokio::select! {
-        () = server::serve(listener, router, full, BOUNDS, stop) => Ok(()),
+        () = server::serve(listener, routers, BOUNDS, stop) => Ok(()),
         () = keeping_up => Ok(()),
+    }
+}
+
+fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
+    match readiness.is_ready() {
+        true => (StatusCode::OK, "ready\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
     }
 }

@@ -9,12 +9,15 @@
 //!
 //! The next request's headers need no limit of their own: sending them slowly holds no more than being idle.
 
-use super::path;
+use super::heads::Heads;
+use super::{host, path};
 use axum::Router;
+use axum::http::{HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -78,11 +81,13 @@ impl Cut {
     }
 }
 
-/// Serves one connection to its end. When told to stop, it ends with the answer that is under way.
+/// Serves one connection to its end. When told to stop, it ends with the answer that is under way. `malformed`
+/// answers what is no request of HTTP, as far as that is ours to judge, and the connection ends with that.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
     router: Router,
+    malformed: Router,
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) -> Option<Cut> {
@@ -94,7 +99,17 @@ pub(super) async fn serve(
         asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         path::tidy(request.uri_mut());
-        router.clone().call(request)
+        let is_sound = host::is_as_it_must_be(request.version(), request.headers());
+        let mut router = if is_sound { router.clone() } else { malformed.clone() };
+        let answering = router.call(request);
+        async move {
+            let mut response = answering.await?;
+            if !is_sound {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut serving = pin!(
         http1::Builder::new()
@@ -103,7 +118,7 @@ pub(super) async fn serve(
             .max_header_size(HEAD_MAX_BYTES)
             .max_buf_size(BUFFER_MAX_BYTES)
             .keep_alive(limits.may_stay)
-            .serve_connection(TokioIo::new(Box::pin(stream)), service)
+            .serve_connection(TokioIo::new(Heads::of(Box::pin(stream))), service)
     );
     let mut first_head = pin!(tokio::time::sleep(limits.first_head_max));
     let (mut first_is_due, mut stopping) = (true, false);

@@ -2,12 +2,18 @@
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// What to do about a database that does not prove who it is.
+pub(crate) const UNTRUSTED: &str = "over the network the database has to prove who it is: give it a certificate, and add sslrootcert=/path/of/root.crt to DATABASE_URL where your own authority signed it; or choose another sslmode there (docs/operations.md, Postgres over the network)";
+
 /// An error of the database layer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The driver's or the server's word.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
+    /// It has no TLS, or could not prove who it is.
+    #[error("database: {0}; {advice}", advice = UNTRUSTED)]
+    Untrusted(#[source] sqlx::Error),
     #[error(
         "no database connection in time: the database is down, starting, or out of connections (check DATABASE_URL, max_connections, and the connection limits of role and database)"
     )]
@@ -46,6 +52,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut => StoreError::NoSession,
+            error if is_untrusted(&error) => StoreError::Untrusted(error),
             error => StoreError::Database(error),
         }
     }
@@ -74,7 +81,7 @@ impl StoreError {
             StoreError::Duplicate => Fault::Retry,
             StoreError::NoSession => Fault::Transient,
             StoreError::Silent => Fault::Stalled,
-            StoreError::Database(error) => of_driver(error),
+            StoreError::Database(error) | StoreError::Untrusted(error) => of_driver(error),
             StoreError::Url(_)
             | StoreError::Migration(_)
             | StoreError::LostUpdate { .. }
@@ -94,6 +101,15 @@ impl StoreError {
             StoreError::Database(sqlx::Error::Database(error)) => error.constraint(),
             _ => None,
         }
+    }
+}
+
+/// What a handshake says comes as the error of a broken connection.
+pub(crate) fn is_untrusted(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => error.to_string().contains("peer certificate"),
+        _ => false,
     }
 }
 

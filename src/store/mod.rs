@@ -14,6 +14,7 @@ pub mod audit;
 pub mod audit_log;
 pub mod branches;
 pub mod clients;
+pub(crate) mod connect;
 pub mod dead;
 pub mod error;
 pub mod health;
@@ -32,12 +33,10 @@ pub use error::{Fault, Result, StoreError};
 pub use limit::StatementLimit;
 
 use crate::gauges::{Gauges, pooled};
-use crate::secrets;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use std::error::Error as _;
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use std::future::ready;
 use std::time::Duration;
 
@@ -104,13 +103,9 @@ fn off(name: &'static str) -> (&'static str, String) {
 /// # Errors
 /// When the URL can't be read.
 pub fn pool(url: &SecretString, role: Role, connections_max: u32) -> Result<PgPool> {
-    let options = url.expose_secret().parse();
-    let options: PgConnectOptions = options.map_err(|error: sqlx::Error| {
-        let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-        StoreError::Url(secrets::unless_quoting(&words, url).to_owned())
-    })?;
-    let options =
-        options.application_name(&format!("redeemq {}", role.name())).options(role.settings());
+    let options = connect::options(url)?
+        .application_name(&format!("redeemq {}", role.name()))
+        .options(role.settings());
     Ok(PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -6,6 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Everybody is at one address here; `shares` is about that bound.
+const ANY_ADDRESS: (&str, &str) = ("REDEEMQ_CONNECTIONS_ADDRESS", "0");
+
 fn mug() -> Value {
     json!({"goods_id": "mug", "player_id": "p1", "amount": 1})
 }
@@ -42,7 +45,8 @@ async fn thousands_of_idle_connections_hold_nobody_up_and_are_closed_in_time() {
     let site = Site::open().await;
     let size = a_great_many();
     let places = (size + 10).to_string();
-    let environment = [("REDEEMQ_CONNECTIONS_MAX", places.as_str()), ("REDEEMQ_IDLE_SECONDS", "8")];
+    let environment =
+        [("REDEEMQ_CONNECTIONS_MAX", places.as_str()), ("REDEEMQ_IDLE_SECONDS", "8"), ANY_ADDRESS];
     let process = site.start(Role::Ingress, &environment).await;
     let idle = async {
         let mut crowd = Vec::with_capacity(size);
@@ -77,7 +81,7 @@ async fn thousands_of_idle_connections_hold_nobody_up_and_are_closed_in_time() {
 #[tokio::test]
 async fn one_caller_too_many_is_told_so_at_once_and_served_when_there_is_a_place() {
     let site = Site::open().await;
-    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "4")]).await;
+    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "4"), ANY_ADDRESS]).await;
     let mut crowd = crowd(&process, 4).await;
 
     let begun = Instant::now();
@@ -104,7 +108,7 @@ async fn one_caller_too_many_is_told_so_at_once_and_served_when_there_is_a_place
 #[tokio::test]
 async fn those_turned_away_are_bounded_too() {
     let site = Site::open().await;
-    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "1")]).await;
+    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "1"), ANY_ADDRESS]).await;
     let _crowd = crowd(&process, 1).await;
     let mut silent = Vec::new();
     for _ in 0..200 {
@@ -123,16 +127,24 @@ async fn those_turned_away_are_bounded_too() {
 #[tokio::test]
 async fn who_waits_takes_no_more_than_half_of_the_places() {
     let site = Site::open().await;
-    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "8")]).await;
+    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_MAX", "8"), ANY_ADDRESS]).await;
     let bench = Bench::open(&site.amqp_url).await;
     let waits = async |caller: Caller| -> Answer {
         let post = caller.request(Method::POST, "/Redeem/goods").json(&mug());
         caller.send(post.header("Prefer", "wait=25")).await
     };
-    let waiting: Vec<_> = (0..4).map(|_| tokio::spawn(waits(newcomer(&process)))).collect();
-    eventually("four wait", async || bench.depth("redeem.requests").await == 4).await;
+    // Each client has its share of the four.
+    let of = |client| Caller::with_minted_token(&process, client, 0);
+    let mut waiting = Vec::new();
+    for (waits_now, client) in ["acme", "acme", "zeta", "third"].into_iter().enumerate() {
+        waiting.push(tokio::spawn(waits(of(client))));
+        eventually("one more waits", async || {
+            bench.depth("redeem.requests").await == waits_now as u32 + 1
+        })
+        .await;
+    }
 
-    let caller = newcomer(&process);
+    let caller = of("fourth");
     let answer = waits(caller.clone()).await;
     assert_eq!(answer.said(), (202, "0000"));
     assert_eq!(answer.header("preference-applied"), "", "there was no place to wait");

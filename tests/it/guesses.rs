@@ -1,6 +1,8 @@
 //! Guessing at api secrets: bounded before the work is done, and never to the owner's harm.
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 use harness::{Answer, Caller, Process, Role, Site, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -162,5 +164,36 @@ async fn zero_failures_a_minute_means_that_they_are_not_counted() {
     for _ in 0..25 {
         assert_eq!(auth(&process, OWNER, &wrong(&pair)).await.said(), (401, "0001"));
     }
+    site.close().await;
+}
+
+/// What an ingress may take, with all the memory that hashes are made in.
+const MEMORY_MAX: u64 = 160 << 20;
+
+#[tokio::test]
+async fn a_thousand_wrong_pairs_take_a_bounded_memory_however_many_come_at_a_time() {
+    let site = Site::open().await;
+    let pair = create_client(&site, "shop");
+    let process = site.start(Role::Ingress, &[("REDEEMQ_AUTH_FAILURES", "0")]).await;
+    let (wrong, process) = (&wrong(&pair), &process);
+    let mut judged = 0;
+    for (times, at_a_time) in [(400, 8), (400, 40), (200, 150)] {
+        let guesses = (0..times).map(|_| auth(process, ATTACKER, wrong));
+        let answers: Vec<Answer> =
+            stream::iter(guesses).buffer_unordered(at_a_time).collect().await;
+        for answer in answers {
+            match answer.said() {
+                (401, "0001") => judged += 1,
+                (503, "3003") => {}
+                other => panic!("neither judged nor told to come back: {other:?}"),
+            }
+        }
+        let peak = process.peak_memory();
+        assert!(peak < MEMORY_MAX, "{} MiB after {at_a_time} at a time", peak >> 20);
+    }
+    assert!(judged > 400, "{judged} judged");
+    let resident = process.metric("process_resident_memory_bytes", "").await;
+    assert!(resident > 0.0 && resident < MEMORY_MAX as f64, "{resident}");
+    assert_eq!(auth(process, OWNER, &pair).await.said(), (200, "0000"));
     site.close().await;
 }

@@ -7,7 +7,7 @@ use axum::routing::get;
 use harness::{Answer, Caller, Raw, Role, Site};
 use redeemq::ingress::catch_panic::catch_panic;
 use redeemq::ingress::security_headers::security_headers;
-use redeemq::server::{self, Bounds};
+use redeemq::server::{self, Bounds, Routers};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
@@ -105,10 +105,11 @@ async fn a_panic_is_answered_0800_and_its_connection_goes_on() {
         .route("/livez", get(server::alive))
         .layer(from_fn(catch_panic))
         .layer(map_response(security_headers));
-    let bounds = Bounds { name: "test", connections_max: 1, idle_max: Duration::from_secs(30) };
+    let (name, idle_max) = ("test", Duration::from_secs(30));
+    let bounds = Bounds { name, connections_max: 1, address_max: None, idle_max };
     let stop = CancellationToken::new();
-    let serving =
-        tokio::spawn(server::serve(listener, router, Router::new(), bounds, stop.clone()));
+    let routers = Routers { usual: router, full: Router::new(), malformed: Router::new() };
+    let serving = tokio::spawn(server::serve(listener, routers, bounds, stop.clone()));
 
     let mut raw = Raw::to(&url).await;
     for _ in 0..3 {

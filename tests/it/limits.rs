@@ -118,7 +118,7 @@ async fn without_a_proxy_that_is_trusted_nobody_is_believed_to_be_somebody_else(
 #[tokio::test]
 async fn nothing_but_guesses_is_bounded_unless_the_operator_says_so() {
     let site = Site::open().await;
-    let process = site.start(Role::Ingress, &[]).await;
+    let process = site.start(Role::Ingress, &[("REDEEMQ_CONNECTIONS_ADDRESS", "0")]).await;
     let caller = Caller::with_minted_token(&process, "acme", 0);
     let params = mug();
     let answers = join_all((0..400).map(|_| caller.post("/Redeem/goods", &params))).await;

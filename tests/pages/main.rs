@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod code_table;
+mod compose;
 mod links;
 mod page;
 mod paths;

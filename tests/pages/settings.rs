@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Read by libraries, and not by the command line.
 const OF_LIBRARIES: [&str; 2] = ["RUST_LOG", "OTEL_RESOURCE_ATTRIBUTES"];
 /// How the page says that there is no default.
-const NO_DEFAULT: [&str; 3] = ["required", "off", "not set"];
+const NO_DEFAULT: [&str; 4] = ["required", "off", "not set", "a quarter"];
 
 /// Variables with their defaults; none has none.
 type Settings = BTreeMap<String, Option<String>>;

@@ -3,7 +3,7 @@
 use super::clock::{self, Skew};
 use super::finding::{Examination, Server as Where};
 use super::options::Settings;
-use super::{growth, schema, session, spelling};
+use super::{growth, schema, session, spelling, transport};
 use crate::store::health::{self, Server};
 use crate::store::{self, Result, Role, StoreError};
 use crate::wire;
@@ -14,7 +14,13 @@ const OLDEST: i32 = 150_000;
 
 pub(super) async fn examine(settings: &Settings) -> Examination {
     let mut examined = Examination::of(Where::Database);
-    match essentials(&mut examined, settings).await {
+    // First, for it needs no server.
+    let looked = transport::examine(&mut examined, &settings.database_url);
+    let looked = match looked {
+        Ok(()) => essentials(&mut examined, settings).await,
+        Err(error) => Err(error),
+    };
+    match looked {
         Ok(server) => {
             excess(&mut examined, &server, settings);
             // Its tables may be missing, or shut.
@@ -127,5 +133,8 @@ fn advice(error: &StoreError) -> String {
         Some("3D000" | "28000" | "28P01") => "It rejected the login: check DATABASE_URL",
         _ => "Check that it runs and that DATABASE_URL is right",
     };
-    format!("{error}. {advice}")
+    match error {
+        StoreError::Untrusted(_) => error.to_string(),
+        _ => format!("{error}. {advice}"),
+    }
 }

@@ -20,6 +20,7 @@ mod schema;
 mod session;
 mod spelling;
 pub mod start;
+mod transport;
 mod version;
 
 pub use options::{DoctorCommand, Settings};

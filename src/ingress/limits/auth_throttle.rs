@@ -6,8 +6,8 @@
 //! There is no count for an api_key over all networks. A secret of 256 bits can't be guessed by any number of
 //! callers, and such a count would let anyone who knows a client's api_key keep the client out.
 
-use super::network::Network;
 use super::rate::Limiter;
+use crate::server::Network;
 use governor::Quota;
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;

@@ -1,26 +1,28 @@
-//! Rate limits. Each ingress counts for itself.
+//! Limits of callers. Each ingress counts for itself.
 //!
 //! Requests of a client, and requests from a network, are limited only where the operator sets it. Wrong pairs at
-//! `/Auth` are limited unless the operator turns that off: see [`auth_throttle`].
+//! `/Auth` are limited unless the operator turns that off: see [`auth_throttle`]. Waits are shared out: see [`waits`].
 
 pub(super) mod auth_throttle;
 pub(super) mod credential_cache;
-pub(super) mod network;
+mod hops;
 pub(crate) mod rate;
+pub(super) mod waits;
 
 use super::response::Rejection;
 use crate::domain::id::ClientId;
-use crate::server::Peer;
+use crate::server::{Network, Peer};
 use auth_throttle::AuthThrottle;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use credential_cache::CredentialCache;
-use network::{Hops, Network};
+use hops::Hops;
 use rate::{Limiter, Rate};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use waits::Waits;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Settings {
@@ -39,16 +41,18 @@ pub(super) struct Limits {
     pub(super) auth_throttle: AuthThrottle,
     pub(super) credential_cache: CredentialCache,
     pub(super) hops: Hops,
+    pub(super) waits: Waits,
     client: Option<Limiter<ClientId>>,
     address: Option<Limiter<Network>>,
 }
 
 impl Limits {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, waits: Waits) -> Self {
         Self {
             auth_throttle: AuthThrottle::new(settings.auth_failures),
             credential_cache: CredentialCache::new(),
             hops: Hops::trusting(settings.trusted_hops),
+            waits,
             client: settings.client.map(|rate| Limiter::new("client", rate.quota())),
             address: settings.address.map(|rate| Limiter::new("address", rate.quota())),
         }

@@ -2,9 +2,10 @@
 
 use super::PATIENCE;
 use super::process::Process;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub struct Raw {
     stream: TcpStream,
@@ -16,6 +17,15 @@ impl Raw {
     pub async fn to(url: &str) -> Self {
         let address = url.trim_start_matches("http://");
         let stream = TcpStream::connect(address).await.expect("a connection");
+        Self { stream, begun: Instant::now() }
+    }
+
+    /// The same from another address of this machine, such as 127.0.0.2.
+    pub async fn from(local: IpAddr, url: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(local, 0)).expect("its address");
+        let address = url.trim_start_matches("http://").parse().expect("an address");
+        let stream = socket.connect(address).await.expect("a connection");
         Self { stream, begun: Instant::now() }
     }
 

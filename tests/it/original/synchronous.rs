@@ -87,11 +87,15 @@ async fn preferences_override_the_mode_of_either_client() {
 #[tokio::test]
 async fn a_synchronous_client_beyond_the_bound_of_waits_is_told_that_its_job_is_accepted() {
     let original = Original::open().await;
-    let bound = [("REDEEMQ_CONNECTIONS_MAX", "4"), ("REDEEMQ_SYNC_SECONDS", "20")];
+    let bound = [
+        ("REDEEMQ_CONNECTIONS_MAX", "8"),
+        ("REDEEMQ_CONNECTIONS_ADDRESS", "0"),
+        ("REDEEMQ_SYNC_SECONDS", "20"),
+    ];
     let process = original.site.start(Role::Ingress, &bound).await;
     let web = web(&original, &process).await;
     let mug = json!({"goods_id": "mug", "player_id": "p1"});
-    // Two of four connections may wait.
+    // Four of eight connections may wait, and half of those for one client.
     let waiting = [web.clone(), web.clone()].map(|web| {
         let mug = mug.clone();
         tokio::spawn(async move { web.post("/Redeem/goods", &mug).await })

@@ -33,8 +33,9 @@ pub struct Door {
 impl Door {
     pub async fn open(bench: &Bench, place: &Place) -> anyhow::Result<Self> {
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let ingress = place.redeemq(&["ingress"]);
-        let process = ingress.with("REDEEMQ_HTTP_ADDR", &address.to_string()).start("ingress")?;
+        let ingress = place.redeemq(&["ingress"]).with("REDEEMQ_HTTP_ADDR", &address.to_string());
+        // All callers are at one address here.
+        let process = ingress.with("REDEEMQ_CONNECTIONS_ADDRESS", "0").start("ingress")?;
         let base = format!("http://{address}");
         for tries in 0.. {
             let ready = reqwest::get(format!("{base}/readyz")).await;
