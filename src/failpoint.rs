@@ -14,6 +14,8 @@ pub enum Point {
     AfterDecide,
     /// All rows are written, and nothing is committed.
     BeforeCommit,
+    /// A job is recorded as dead, and its dead letter is not sent.
+    AfterNote,
     /// The outcomes are committed, and no result is sent.
     AfterCommit,
     /// The results are sent, and none is confirmed.
@@ -43,10 +45,11 @@ mod armed {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const VARIABLE: &str = "REDEEMQ_CRASH";
-    const POINTS: [(&str, Point); 8] = [
+    const POINTS: [(&str, Point); 9] = [
         ("after_load", Point::AfterLoad),
         ("after_decide", Point::AfterDecide),
         ("before_commit", Point::BeforeCommit),
+        ("after_note", Point::AfterNote),
         ("after_commit", Point::AfterCommit),
         ("after_publish", Point::AfterPublish),
         ("after_confirm", Point::AfterConfirm),

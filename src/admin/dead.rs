@@ -271,6 +271,7 @@ fn received(letter: &DeadLetter) -> Received {
         properties: letter.properties.clone(),
         delivery_count: letter.attempts,
         death: None,
+        is_dead_letter: false,
     }
 }
 

@@ -11,12 +11,11 @@
 //! is isolated, a fault of the deployment pauses and alarms); [`parked`] holds the jobs that need a row
 //! which another transaction holds; [`redelivery`] decides what becomes of deliveries that came before, of jobs
 //! that may be poison, and of those over the delivery limit; [`publish`] opens a circuit for a queue that
-//! confirms nothing; [`dead_notices`] tells of what the broker dead-letters itself. Any other fault of the broker ends the [`lane`]'s session, and a new one begins with
+//! confirms nothing. Any other fault of the broker ends the [`lane`]'s session, and a new one begins with
 //! new connections.
 
 pub mod batch;
 pub mod context;
-mod dead_notices;
 pub mod lane;
 pub mod metrics;
 pub mod parked;
@@ -41,7 +40,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Connections that publish: each lane has one for its results, which may be replaced, and if need be
-/// one for direct replies and one for what is not confirmed. So have the notices of dead letters.
+/// one for direct replies and one for what is not confirmed. So have the broker's dead letters.
 const PUBLISHERS_MAX: usize = 4 * (LANES_MAX as usize + 2);
 
 /// Runs until told to stop; then finishes what it has taken.
@@ -83,9 +82,7 @@ pub async fn run(
         return Ok(());
     };
     let numbered = (1..=lanes?).map(Source::Lane);
-    let of_dead_letters = Context { source: Source::DeadLetters, ..common.clone() };
-    running.spawn(dead_notices::supervise(Arc::new(of_dead_letters), stop.clone()));
-    for source in std::iter::once(Source::Common).chain(numbered) {
+    for source in [Source::Common, Source::DeadLetters].into_iter().chain(numbered) {
         let in_flight_age = ages.add();
         let context = Arc::new(Context { source, in_flight_age, ..common.clone() });
         running.spawn(lane::supervise(context, stop.clone()));

@@ -7,6 +7,7 @@
 mod away;
 mod blocked;
 mod commands;
+mod dead;
 mod doctor;
 mod held;
 mod idle;

@@ -17,7 +17,7 @@ async fn with_worker() -> (Site, Process, Bench, Reader) {
 async fn bury(bench: &Bench, letters: &[&Request]) {
     let before = bench.depth("redeem.dead").await;
     for letter in letters {
-        bench.publish_to("redeem.dead", letter).await;
+        bench.put("redeem.dead", letter).await;
     }
     let all = before + u32::try_from(letters.len()).expect("a few");
     eventually("the letters lie there", async || bench.depth("redeem.dead").await == all).await;

@@ -81,9 +81,7 @@ async fn a_job_that_ends_the_process_at_each_try_dies_alone_between_two_workers(
 
     // Mended, and given another chance.
     locks.rollback().await.expect("let go");
-    let mut again = killer.clone();
-    again.routing_key = "dead";
-    bench.publish_to("redeem.dead", &again).await;
+    bench.put("redeem.dead", &killer).await;
     eventually("it lies there", async || bench.depth("redeem.dead").await == 1).await;
     site.json(&["dead", "replay", &killer.job_id()]);
     assert_eq!(results.of(&killer).await.code(), "0000");

@@ -141,7 +141,7 @@ async fn the_dead_are_looked_after(site: &Site, bench: &Bench) {
     assert_eq!(results.of(&decided).await.code(), "0000");
     bench.publish(&dropped).await;
     bench.publish(&unversioned).await;
-    bench.publish_to("redeem.dead", &decided).await;
+    bench.put("redeem.dead", &decided).await;
     eventually("three lie there", async || bench.depth("redeem.dead").await == 3).await;
 
     let [dropped, unversioned, decided] = [dropped, unversioned, decided].map(|r| r.job_id());

@@ -29,6 +29,9 @@ async fn an_ingress_tells_how_full_the_queues_are_and_that_nobody_takes_from_the
     is(&ingress, "redeemq_queue_consumers", requests, 1.0).await;
     is(&ingress, "redeemq_queue_messages", dead, 1.0).await;
     is(&worker, "redeemq_queue_messages", dead, 1.0).await;
+    let notices = "queue=\"redeem.dead.notices\"";
+    is(&ingress, "redeemq_queue_messages", notices, 0.0).await;
+    is(&ingress, "redeemq_queue_consumers", notices, 1.0).await;
     is(&worker, "redeemq_dead_total", "reason=\"undecodable\"", 1.0).await;
 
     worker.kill();
@@ -50,7 +53,7 @@ async fn the_use_of_pools_and_of_the_process_is_told() {
         let pool = format!("pool=\"{pool}\"");
         assert_eq!(process.metric("redeemq_pool_connections_max", &pool).await, most, "{pool}");
     }
-    // Results of the common lane, and notices of what the broker dead-letters itself.
+    // For the common lane, and for what the broker dead-letters itself.
     for (pool, connections) in [("results", 2.0), ("requests", 2.0)] {
         let labels = format!("pool=\"{pool}\",{used}");
         is(&process, "redeemq_pool_connections", &labels, connections).await;

@@ -57,7 +57,7 @@ async fn a_dead_letter_is_shown_as_it_is_and_does_nothing() {
         headers.insert(name.into(), AMQPValue::LongString(HOSTILE.into()));
     }
     letter.properties = letter.properties.with_message_id(HOSTILE.into()).with_headers(headers);
-    bench.publish_to("redeem.dead", &letter).await;
+    bench.put("redeem.dead", &letter).await;
     harness::eventually("it lies there", async || bench.depth("redeem.dead").await == 1).await;
 
     let (text, json) = both(&site, &["dead", "list"]);

@@ -192,7 +192,10 @@ async fn without_a_terminal_it_is_one_snapshot_as_text_or_as_json() {
     assert!(processes.iter().any(|process| process["away"] == "Connection refused"), "{told}");
     let names: Vec<&Value> =
         told["queues"].as_array().into_iter().flatten().map(|queue| &queue["queue"]).collect();
-    assert_eq!(names, ["redeem.requests", "redeem.requests.spare", "redeem.dead"]);
+    assert_eq!(
+        names,
+        ["redeem.requests", "redeem.requests.spare", "redeem.dead", "redeem.dead.notices"]
+    );
     assert!(told["watched"][0]["remaining"].as_f64() < Some(40_000.0), "{told}");
     assert_eq!(told["lanes"][0]["lane"], "common");
 

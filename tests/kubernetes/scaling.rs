@@ -43,15 +43,35 @@ fn a_number_that_cannot_be_read_takes_no_worker_away() {
     assert!(down["stabilizationWindowSeconds"].as_u64() >= Some(300), "{down}");
 }
 
-/// Series of three workers and an ingress, and what the query gives. A queue has a series for each process.
-const CASES: [(&str, &str, &str, u8); 7] = [
-    ("no job anywhere", "0", "0", 0),
-    ("a worker holds a job, and no message is ready", "2", "0", 3),
-    ("a message is ready, and no worker holds one", "0", "1", 3),
-    ("both", "70", "5000", 3),
-    ("depths cannot be read", "0", "NaN", 3),
-    ("depths cannot be read, and a worker holds a job", "4", "NaN", 3),
-    ("no age is known", "NaN", "0", 3),
+/// What three workers and an ingress tell, and what the query gives. A queue has a series for each process.
+struct Case {
+    why: &'static str,
+    /// Whether each worker can be scraped; one that can't has no series but this.
+    up: [bool; 3],
+    /// The oldest job of the second worker.
+    age: &'static str,
+    /// Messages of the request queue; none is no series.
+    ready: Option<&'static str>,
+    wanted: u8,
+}
+
+const fn case(why: &'static str, age: &'static str, ready: &'static str, wanted: u8) -> Case {
+    Case { why, up: [true; 3], age, ready: Some(ready), wanted }
+}
+
+const CASES: [Case; 12] = [
+    case("no job anywhere", "0", "0", 0),
+    case("a worker holds a job, and no message is ready", "2", "0", 3),
+    case("a message is ready, and no worker holds one", "0", "1", 3),
+    case("both", "70", "5000", 3),
+    case("depths cannot be read", "0", "NaN", 3),
+    case("depths cannot be read, and a worker holds a job", "4", "NaN", 3),
+    case("no age is known", "NaN", "0", 3),
+    Case { ready: None, ..case("no queue is told of", "0", "", 3) },
+    Case { up: [true, false, true], ..case("a worker cannot be scraped", "0", "0", 3) },
+    Case { up: [true, true, false], ..case("an idle worker cannot be scraped", "0", "0", 3) },
+    Case { up: [true, false, false], ..case("there is a job, and two cannot", "0", "9", 3) },
+    Case { up: [false; 3], ..case("no worker can be scraped", "0", "0", 3) },
 ];
 
 /// Prometheus itself evaluates it.
@@ -70,16 +90,19 @@ fn while_there_is_a_job_as_many_workers_are_wanted_as_there_are() {
         let values = [value; 9].join(" ");
         serde_json::json!({"series": name, "values": values})
     };
-    let tests = CASES.map(|(why, age, ready, wanted)| {
+    let tests = CASES.map(|Case { why, up, age, ready, wanted }| {
         let mut input = Vec::new();
-        for worker in ["a", "b", "c"] {
+        for (worker, is_up) in ["a", "b", "c"].into_iter().zip(up) {
             let of = format!("job=\"redeemq-worker\",instance=\"{worker}\"");
-            input.push(series(&format!("up{{{of}}}"), "1"));
+            input.push(series(&format!("up{{{of}}}"), if is_up { "1" } else { "0" }));
             let age = if worker == "b" || age == "NaN" { age } else { "0" };
-            input.push(series(&format!("redeemq_oldest_job_age_seconds{{{of}}}"), age));
+            if is_up {
+                input.push(series(&format!("redeemq_oldest_job_age_seconds{{{of}}}"), age));
+            }
         }
         input.push(series("up{job=\"redeemq-ingress\",instance=\"i\"}", "1"));
         for instance in ["a", "i"] {
+            let Some(ready) = ready else { continue };
             for (queue, ready) in [("redeem.requests", ready), ("redeem.requests.spare", "0"), ("redeem.dead", "7")] {
                 let name = format!("redeemq_queue_messages{{instance=\"{instance}\",queue=\"{queue}\"}}");
                 input.push(series(&name, ready));

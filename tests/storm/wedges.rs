@@ -48,9 +48,7 @@ async fn a_dead_letter_with_a_forged_direct_reply_to_can_be_replayed() {
     results.of(&decided).await;
     worker.terminate().await;
     // It was decided, and then tried too often: it lies there although it has an answer.
-    bench
-        .publish_to("redeem.dead", &decided.clone().reply_to("amq.rabbitmq.reply-to.g2dk.x"))
-        .await;
+    bench.put("redeem.dead", &decided.clone().reply_to("amq.rabbitmq.reply-to.g2dk.x")).await;
 
     let replayed = site.json(&["dead", "replay", "--all"]);
     assert_eq!(replayed[0]["failed"], Value::Null, "{replayed}");

@@ -12,19 +12,18 @@ use crate::broker::{Connection, Result};
 const REPLACE_EXCHANGE: &str = "Stop the workers, delete it, and start a worker at once: it declares it anew, and until then publishers are refused. Bindings of client sites go with it: bind their queues again";
 
 /// How to have a queue declared anew without losing a message. What an unbound request queue would have got
-/// goes to redeem.requests.spare, waits where it is, or is refused; workers need no binding to redeem.dead.
+/// goes to redeem.requests.spare, waits where it is, or is refused; the dead queue has no binding.
 pub(super) fn replace(queue: &str) -> String {
-    let empty = match queue {
+    let other = match queue {
         DEAD => {
-            return "Stop the workers, so that nothing new comes into it; replay or drop its dead letters; when it has no message left, delete it, and start a worker: it declares and binds it anew".to_owned();
+            return "Stop the workers, so that nothing new comes into it; replay or drop its dead letters; when it has no message left, delete it, and start a worker: it declares it anew".to_owned();
         }
-        DEAD_NOTICES => "let the workers that still run empty it",
-        _ => {
-            "let the workers that still run empty it, or move its messages to another request queue with a shovel"
-        }
+        DEAD_NOTICES => "redeem.requests.spare",
+        _ => "another request queue",
     };
+    let with_lanes = if lanes::is_lane(queue) { " with REDEEMQ_LANES set" } else { "" };
     format!(
-        "Delete its bindings, so that nothing new comes into it; {empty}; when it has no message left, ready or unacknowledged, stop the workers, delete it, and start a worker: it declares and binds it anew"
+        "Delete its bindings, so that nothing new comes into it; let the workers that still run empty it, or move its messages to {other} with a shovel; when it has no message left, ready or unacknowledged, stop the workers, delete it, and start a worker{with_lanes}: it declares and binds it anew"
     )
 }
 

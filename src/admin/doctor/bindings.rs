@@ -29,7 +29,7 @@ pub(super) async fn examine(
         let is_bound = bindings.iter().any(|binding| {
             binding.source == queue.bound_to && binding.routing_key == queue.routing_key
         });
-        judge(examined, queue, is_bound, in_lanes);
+        judge(examined, queue, is_bound, queue.is_to_be_bound(in_lanes));
     }
     if examined.is_clean_since(before) {
         examined.ok("queues are bound as expected");
@@ -37,10 +37,11 @@ pub(super) async fn examine(
     Ok(())
 }
 
-fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bool) {
+fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, is_to_be_bound: bool) {
     let (name, exchange, key) = (&queue.name, queue.bound_to, queue.routing_key);
-    match (is_bound, in_lanes) {
-        (true, true) if name == REQUESTS => {
+    match (is_bound, is_to_be_bound) {
+        (true, true) | (false, false) => {}
+        (true, false) if name == REQUESTS => {
             let what = format!(
                 "queue {name} is bound to exchange {exchange}, though there are lanes: each job is delivered twice, and answered twice"
             );
@@ -49,15 +50,22 @@ fn judge(examined: &mut Examination, queue: &Queue, is_bound: bool, in_lanes: bo
             );
             examined.warning(what, remedy);
         }
-        (false, true) if name == REQUESTS => {}
-        (false, _) if exchange == LANES => examined.ok(format!(
+        (true, false) => {
+            let what = format!(
+                "queue {name} is bound to exchange {exchange}: what the broker dead-letters lies there twice"
+            );
+            let remedy = format!(
+                "Start a worker, when none of version 0.1.0 runs any more: it unbinds the queue. Or by hand: delete its binding from {exchange}"
+            );
+            examined.warning(what, remedy);
+        }
+        (false, true) if exchange == LANES => examined.ok(format!(
             "{name} is a lane that is no longer used; delete it when it is empty and no worker with lanes runs"
         )),
-        (false, _) => {
+        (false, true) => {
             let what = format!("queue {name} is not bound to exchange {exchange} by `{key}`");
             let remedy = "Start a worker, or start it again: it binds what is not bound";
             examined.warning(what, remedy);
         }
-        (true, _) => {}
     }
 }

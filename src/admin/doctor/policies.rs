@@ -107,10 +107,10 @@ fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)>
         ("max-length" | "max-length-bytes", DEAD) => {
             Some((true, "the oldest dead letters would be dropped"))
         }
-        ("delivery-limit" | "max-length" | "max-length-bytes", DEAD_NOTICES) => {
-            Some((true, "callers would not be told of jobs that the broker dead-lettered"))
+        ("delivery-limit", DEAD_NOTICES) => {
+            Some((true, "dead letters of the broker would get no notice and no status"))
         }
-        (_, DEAD | DEAD_NOTICES) => None,
+        (_, DEAD) => None,
         ("overflow", _) if value != "reject-publish" => {
             Some((true, "a full queue would drop jobs that were answered 202"))
         }
@@ -123,6 +123,10 @@ fn risk(queue: &Queue, key: &str, value: &Value) -> Option<(bool, &'static str)>
         ("delivery-limit", _) if number < BROKER_DELIVERY_LIMIT => {
             Some((false, "the broker would give up jobs that were sent often and not tried"))
         }
+        ("max-length" | "max-length-bytes", DEAD_NOTICES) => Some((
+            false,
+            "at so many dead letters of the broker the others wait in its other queues",
+        )),
         ("max-length", _) => Some((false, "publishers are refused at so many jobs")),
         ("max-length-bytes", _) if number < limit(queue) => {
             Some((false, "publishers are refused earlier than REDEEMQ_QUEUE_BYTES says"))

@@ -37,7 +37,7 @@ impl Consumer {
     pub async fn connect(url: &SecretString, source: Source, declare: Option<u64>) -> Result<Self> {
         let name = match source {
             Source::Common | Source::Lane(_) => "redeemq worker: requests",
-            Source::DeadLetters => "redeemq worker: dead letter notices",
+            Source::DeadLetters => "redeemq worker: dead letters",
         };
         let connection = connect(url, name).await?;
         match (source, declare) {

@@ -2,7 +2,7 @@
 
 use crate::broker::consume::death::{Cause, Death};
 use crate::broker::headers::{ACQUIRED_COUNT, DELIVERY_COUNT, REASON};
-use crate::broker::topology::DEAD_KEY;
+use crate::broker::topology::{DEAD, DEAD_KEY};
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Acker, BasicProperties};
@@ -21,13 +21,23 @@ pub struct Received {
     pub delivery_count: i64,
     /// How the broker itself took it out of a request queue, unless a worker dead-lettered it since.
     pub death: Option<Death>,
+    /// Whether it came by the exchange of dead letters.
+    pub is_dead_letter: bool,
 }
 
 impl Received {
     /// Takes a delivery apart: what it says, and what acknowledges it.
     pub(in crate::broker) fn read(delivery: Delivery) -> (Self, Acker) {
-        let Delivery { delivery_tag, routing_key, properties, data, acker, redelivered, .. } =
-            delivery;
+        let Delivery {
+            delivery_tag,
+            exchange,
+            routing_key,
+            properties,
+            data,
+            acker,
+            redelivered,
+            ..
+        } = delivery;
         let headers = properties.headers().as_ref();
         let is_of_worker = |headers: &FieldTable| {
             routing_key.as_str() == DEAD_KEY && headers.inner().contains_key(REASON)
@@ -36,6 +46,7 @@ impl Received {
             tag: delivery_tag,
             body: data,
             delivery_count: delivery_count(redelivered, headers),
+            is_dead_letter: exchange.as_str() == DEAD,
             death: headers.filter(|headers| !is_of_worker(headers)).and_then(Death::read),
             properties,
         };
@@ -45,6 +56,11 @@ impl Received {
     /// Whether it was over the broker's own delivery limit, and so is over ours.
     pub fn is_over_broker_limit(&self) -> bool {
         self.death.as_ref().is_some_and(|death| death.cause == Cause::DeliveryLimit)
+    }
+
+    /// How the broker dead-lettered it: nobody has looked its job up yet.
+    pub fn dead_by_broker(&self) -> Option<&Death> {
+        self.death.as_ref().filter(|_| self.is_dead_letter)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::broker::connection::{close, connect};
 use crate::broker::error::Result;
 use crate::broker::topology::lanes::{self, Source};
 use crate::broker::topology::passive::{self, QueueState};
-use crate::broker::topology::{DEAD, REQUESTS, UNROUTED};
+use crate::broker::topology::{QUEUE_BYTES_MAX, queues};
 use crate::retry::Pauses;
 use lapin::Connection;
 use secrecy::SecretString;
@@ -104,7 +104,7 @@ impl Watched {
 }
 
 fn names(lanes: u16) -> Vec<String> {
-    let common = [REQUESTS, UNROUTED, DEAD].map(str::to_owned);
+    let common = queues(QUEUE_BYTES_MAX).into_iter().rev().map(|queue| queue.name.into_owned());
     let lanes = (1..=lanes).flat_map(|number| Source::Lane(number).queues());
-    common.into_iter().chain(lanes).collect()
+    common.chain(lanes).collect()
 }

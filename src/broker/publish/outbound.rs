@@ -39,26 +39,38 @@ pub fn dead(received: &Received, known: Option<&Known>, reason: &str) -> Outboun
     let reason = truncated(reason);
     let mut headers = original_headers(received);
     headers.insert(short_string(REASON), text(reason));
-    headers.insert(short_string(DEAD_AT), text(&crate::wire::rfc3339(crate::wire::now())));
-    headers.insert(
-        short_string(ATTEMPTS),
-        AMQPValue::LongLongInt(received.delivery_count.saturating_add(1)),
-    );
-    let main = Outgoing {
-        // To the queue itself: what has no queue must come back, whichever other queue is bound.
-        exchange: "",
-        routing_key: short_string(DEAD),
-        mandatory: true,
-        properties: original_properties(received).with_headers(headers),
-        body: received.body.as_slice().into(),
+    // Of what the broker dead-lettered, the deliveries since say nothing.
+    let (dead_at, attempts) = match received.dead_by_broker() {
+        Some(death) => (death.at, 0),
+        None => (None, received.delivery_count.saturating_add(1)),
     };
+    let dead_at = crate::wire::rfc3339(dead_at.unwrap_or_else(crate::wire::now));
+    headers.insert(short_string(DEAD_AT), text(&dead_at));
+    headers.insert(short_string(ATTEMPTS), AMQPValue::LongLongInt(attempts));
+    let main = to_dead(received, headers);
     let notice = known.map(|known| notice(received, known, reason));
     let notices = notice.map(|notice| std::iter::once(notice.main).chain(notice.copies).collect());
     OutboundMessages { main, copies: notices.unwrap_or_default() }
 }
 
-/// The notice of a dead letter, wherever the result would have been told.
-pub fn notice(received: &Received, known: &Known, reason: &str) -> OutboundMessages {
+/// A message that is a dead letter already, as it came.
+pub fn as_it_came(received: &Received) -> Outgoing {
+    to_dead(received, original_headers(received))
+}
+
+/// To the queue itself, so that it comes back where that is missing.
+fn to_dead(received: &Received, headers: FieldTable) -> Outgoing {
+    Outgoing {
+        exchange: "",
+        routing_key: short_string(DEAD),
+        mandatory: true,
+        properties: original_properties(received).with_headers(headers),
+        body: received.body.as_slice().into(),
+    }
+}
+
+/// The notice of a dead letter, wherever the result would have gone.
+fn notice(received: &Received, known: &Known, reason: &str) -> OutboundMessages {
     let operation = known.operation.map(|operation| operation.as_str());
     let client = known.client.as_str();
     let notice = answer::dead_notice(&known.job_id, client, operation, reason);

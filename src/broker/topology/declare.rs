@@ -1,8 +1,8 @@
 //! What every broker must have before anything is published or consumed.
 
 use crate::broker::error::{BrokerError, Result};
-use crate::broker::topology::declaration::{bind, ensure_exchange, ensure_queue};
-use crate::broker::topology::definitions::{EXCHANGES, REQUESTS, UNROUTED, queues};
+use crate::broker::topology::declaration::{bind, ensure_exchange, ensure_queue, unbind};
+use crate::broker::topology::definitions::{DEAD, EXCHANGES, REQUESTS, UNROUTED, queues};
 use crate::broker::topology::lanes::{self, LANES};
 use crate::broker::topology::passive::{self, Existence, QueueState};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
@@ -22,7 +22,6 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
             declared => declared?,
         }
     }
-    // Bound beside lanes, the queue would get each request a second time.
     let are_lanes = match lanes::exist(connection).await? {
         Existence::Present => true,
         Existence::Missing => false,
@@ -30,8 +29,11 @@ pub async fn declare(connection: &Connection, queue_bytes_max: u64) -> Result<()
     };
     for queue in &queues(queue_bytes_max) {
         ensure_queue(connection, queue).await?;
-        if !(are_lanes && queue.name == REQUESTS) {
-            bind(connection, queue).await?;
+        match queue.is_to_be_bound(are_lanes) {
+            true => bind(connection, queue).await?,
+            false if queue.name == DEAD => unbind(connection, queue).await?,
+            // `lay_out` unbinds it, in its turn.
+            false => {}
         }
     }
     Ok(())

@@ -12,8 +12,7 @@ pub const UNROUTED: &str = "redeem.requests.spare";
 pub const RESULTS: &str = "redeem.results";
 /// Exchange and queue of dead letters.
 pub const DEAD: &str = "redeem.dead";
-/// Queue with a copy of each dead letter that the broker made. Workers empty it and send the notices, while the
-/// letters stay where operators look for them.
+/// Queue of dead letters that the broker made: a worker sends the notice of each, and puts it into [`DEAD`].
 pub const DEAD_NOTICES: &str = "redeem.dead.notices";
 /// The routing key of dead letters that workers of version 0.1.0 publish to the exchange. Those of the broker
 /// keep the key that they had.
@@ -31,8 +30,8 @@ pub const DELIVERY_LIMIT: i64 = 20;
 pub const BROKER_DELIVERY_LIMIT: i64 = 5 * DELIVERY_LIMIT;
 /// Looking at a dead letter counts as a delivery, so its queue needs the largest limit there is.
 const DEAD_DELIVERY_LIMIT: i64 = i32::MAX as i64;
-/// Copies of dead letters need room above the counts with which they come: RabbitMQ 4.3 takes those of the
-/// queues before along. A copy over it is dropped: no worker can read it.
+/// Dead letters of the broker need room above the counts with which they come: RabbitMQ 4.3 takes those of the
+/// queues before along. What is over it no worker can read; the broker moves it to [`DEAD`] without a notice.
 const NOTICES_DELIVERY_LIMIT: i64 = 2 * BROKER_DELIVERY_LIMIT;
 /// Bytes that may wait in a request queue, unless configured: far below the mark at which a broker
 /// of 1 GiB would block all publishers, the results among them.
@@ -60,7 +59,7 @@ pub struct Exchange {
     pub arguments: &'static [(&'static str, &'static str)],
 }
 
-/// A durable queue and its one binding.
+/// A durable queue and its one binding, which is missing where [`Queue::is_to_be_bound`] says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// Its name.
@@ -83,26 +82,20 @@ pub const EXCHANGES: [Exchange; 4] = [
 /// Where an exchange sends what none of its queues takes.
 pub(in crate::broker) const TO_UNROUTED: (&str, &str) = ("alternate-exchange", UNROUTED);
 
-/// All queues, in an order in which they can be declared.
+/// All queues that every broker has, in an order in which they can be declared.
 pub fn queues(bytes_max: u64) -> [Queue; 4] {
     let dead = vec![
         ("x-queue-type", Argument::Text("quorum")),
         ("x-delivery-limit", Argument::Number(DEAD_DELIVERY_LIMIT)),
     ];
-    let notices = Queue {
-        name: DEAD_NOTICES.into(),
-        arguments: vec![
-            ("x-queue-type", Argument::Text("quorum")),
-            ("x-delivery-limit", Argument::Number(NOTICES_DELIVERY_LIMIT)),
-        ],
-        bound_to: DEAD,
-        routing_key: "",
-    };
+    let mut on_their_way = at_least_once(NOTICES_DELIVERY_LIMIT, "");
+    on_their_way.push(("x-dead-letter-routing-key", Argument::Text(DEAD)));
+    let notices = Queue { name: DEAD_NOTICES.into(), ..queue(DEAD, on_their_way, "") };
     let unrouted = request_arguments(bytes_max, DEAD);
     let requests = request_arguments(bytes_max, UNROUTED);
     [
-        queue(DEAD, dead, ""),
         notices,
+        queue(DEAD, dead, ""),
         queue(UNROUTED, unrouted, ""),
         queue(REQUESTS, requests, ALL_KEYS),
     ]
@@ -114,6 +107,19 @@ pub(in crate::broker) fn is_request_queue(name: &str) -> bool {
     of.is_some_and(|of| of.is_empty() || of.starts_with('.'))
 }
 
+impl Queue {
+    /// Whether its binding is to exist. Where there are lanes, a bound queue of requests would get each request
+    /// a second time. The dead queue had a binding in version 0.1.0: with it, each dead letter of the broker
+    /// would lie there twice.
+    pub fn is_to_be_bound(&self, are_lanes: bool) -> bool {
+        match self.name.as_ref() {
+            REQUESTS => !are_lanes,
+            DEAD => false,
+            _ => true,
+        }
+    }
+}
+
 /// A queue behind the exchange of the same name.
 fn queue(
     name: &'static str,
@@ -123,20 +129,66 @@ fn queue(
     Queue { name: name.into(), arguments, bound_to: name, routing_key }
 }
 
-/// Dead-lettering is at least once only with all of these together; without one of them the broker
-/// silently makes it at most once.
 pub(in crate::broker) fn request_arguments(
     bytes_max: u64,
     dead_letter_exchange: &'static str,
 ) -> Vec<(&'static str, Argument)> {
     // The broker knows signed numbers only; no queue gets as full as the largest of them.
     let bytes_max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+    let mut arguments = at_least_once(BROKER_DELIVERY_LIMIT, dead_letter_exchange);
+    arguments.push(("x-max-length-bytes", Argument::Number(bytes_max)));
+    arguments
+}
+
+/// Dead-lettering is at least once only with all of these together; without one of them the broker
+/// silently makes it at most once.
+fn at_least_once(
+    delivery_limit: i64,
+    dead_letter_exchange: &'static str,
+) -> Vec<(&'static str, Argument)> {
     vec![
         ("x-queue-type", Argument::Text("quorum")),
-        ("x-max-length-bytes", Argument::Number(bytes_max)),
         ("x-overflow", Argument::Text("reject-publish")),
-        ("x-delivery-limit", Argument::Number(BROKER_DELIVERY_LIMIT)),
+        ("x-delivery-limit", Argument::Number(delivery_limit)),
         ("x-dead-letter-exchange", Argument::Text(dead_letter_exchange)),
         ("x-dead-letter-strategy", Argument::Text("at-least-once")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_queue_is_bound_where_it_shall_get_what_goes_to_its_exchange_once() {
+        for (name, without_lanes, with_lanes) in [
+            (REQUESTS, true, false),
+            (UNROUTED, true, true),
+            (DEAD_NOTICES, true, true),
+            (DEAD, false, false),
+        ] {
+            let all = queues(QUEUE_BYTES_MAX);
+            let queue = all.iter().find(|queue| queue.name == name).expect("one of all");
+            assert_eq!(queue.is_to_be_bound(false), without_lanes, "{name}");
+            assert_eq!(queue.is_to_be_bound(true), with_lanes, "{name}");
+        }
+    }
+
+    /// Else the broker silently drops what it can't move on.
+    #[test]
+    fn every_queue_that_dead_letters_does_so_at_least_once() {
+        for queue in queues(QUEUE_BYTES_MAX) {
+            let has = |name: &str, value: &'static str| {
+                queue.arguments.contains(&(name, Argument::Text(value)))
+            };
+            let names: Vec<&str> = queue.arguments.iter().map(|(name, _)| *name).collect();
+            let dead_letters = names.contains(&"x-dead-letter-exchange");
+            assert_eq!(dead_letters, queue.name != DEAD, "{}", queue.name);
+            for (name, value) in
+                [("x-dead-letter-strategy", "at-least-once"), ("x-overflow", "reject-publish")]
+            {
+                assert_eq!(has(name, value), dead_letters, "{} {name}", queue.name);
+            }
+        }
+    }
 }

@@ -6,8 +6,7 @@
 //!    └ unrouted: alternate exchange                     ▼
 //!      redeem.requests.spare (fanout) ──▶ queue redeem.requests.spare ──▶ redeem.dead
 //! redeem.results (topic) ──▶ whatever the callers bind
-//! redeem.dead (fanout) ──▶ queue redeem.dead, for operators
-//!    └──────────────────▶ queue redeem.dead.notices, for workers
+//! redeem.dead (fanout) ──▶ queue redeem.dead.notices ──workers──▶ queue redeem.dead, for operators
 //! ```
 //! With more than one lane, [`lanes`] replace the queue redeem.requests. Workers consume all request
 //! queues by the same rules. [`definitions`] are data: what is declared and what `doctor` compares with

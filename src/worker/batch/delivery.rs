@@ -20,8 +20,10 @@ pub struct Delivery {
 pub enum Payload {
     /// A decision.
     Job(Job),
-    /// Over the broker's delivery limit: only its result, if the ledger has one.
+    /// Over the broker's delivery limit, or dead by the broker: only its result, if the ledger has one.
     OverLimit(Job),
+    /// A place in the dead queue: a worker of version 0.1.0 or somebody else made a dead letter of it.
+    DeadLetter,
     /// Nothing that can be read: it goes to the dead queue.
     Malformed(Undecodable),
 }
@@ -32,9 +34,11 @@ impl Delivery {
         if received.delivery_count > 0 {
             metrics::counter!("redeemq_redelivered_total").increment(1);
         }
+        let is_to_be_tried = !received.is_dead_letter && !received.is_over_broker_limit();
         let payload = match decode(&received.body) {
-            Ok(job) if received.is_over_broker_limit() => Payload::OverLimit(job),
-            Ok(job) => Payload::Job(job),
+            _ if received.is_dead_letter && received.death.is_none() => Payload::DeadLetter,
+            Ok(job) if is_to_be_tried => Payload::Job(job),
+            Ok(job) => Payload::OverLimit(job),
             Err(undecodable) => Payload::Malformed(undecodable),
         };
         Self { received, payload }
@@ -44,7 +48,7 @@ impl Delivery {
     pub fn job(&self) -> Option<&Job> {
         match &self.payload {
             Payload::Job(job) => Some(job),
-            Payload::OverLimit(_) | Payload::Malformed(_) => None,
+            Payload::OverLimit(_) | Payload::Malformed(_) | Payload::DeadLetter => None,
         }
     }
 
@@ -52,7 +56,7 @@ impl Delivery {
     pub(in crate::worker) fn any_job(&self) -> Option<&Job> {
         match &self.payload {
             Payload::Job(job) | Payload::OverLimit(job) => Some(job),
-            Payload::Malformed(_) => None,
+            Payload::Malformed(_) | Payload::DeadLetter => None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Delivery {
         match &self.payload {
             Payload::Job(job) | Payload::OverLimit(job) => Some(Known::of(job)),
             Payload::Malformed(undecodable) => undecodable.known.clone(),
+            Payload::DeadLetter => None,
         }
     }
 
@@ -97,11 +102,32 @@ mod tests {
     use crate::broker::consume::death::{Cause, Death};
     use crate::worker::batch::fixtures::{body, received};
 
+    fn death(cause: Cause) -> Death {
+        Death { cause, queue: "redeem.requests".to_owned(), at: None }
+    }
+
     fn read(delivery_count: i64, is_over_broker_limit: bool) -> Delivery {
         let received = received(1, delivery_count, body("mug", "ann", 7));
         let cause = if is_over_broker_limit { Cause::DeliveryLimit } else { Cause::Expired };
-        let death = Death { cause, queue: "redeem.requests".to_owned(), at: None };
-        Delivery::read(Received { death: Some(death), ..received })
+        Delivery::read(Received { death: Some(death(cause)), ..received })
+    }
+
+    #[test]
+    fn what_comes_by_the_exchange_of_dead_letters_is_never_tried() {
+        let read = |body: &[u8], death: Option<Death>| {
+            let received = received(1, 0, body.to_vec());
+            Delivery::read(Received { death, is_dead_letter: true, ..received }).payload
+        };
+        let job = body("mug", "ann", 7);
+        for cause in
+            [Cause::DeliveryLimit, Cause::Expired, Cause::Full, Cause::Rejected, Cause::Other]
+        {
+            assert!(matches!(read(&job, Some(death(cause))), Payload::OverLimit(_)), "{cause:?}");
+            assert!(matches!(read(b"{}", Some(death(cause))), Payload::Malformed(_)), "{cause:?}");
+        }
+        for body in [&job, &b"{}"[..]] {
+            assert!(matches!(read(body, None), Payload::DeadLetter));
+        }
     }
 
     #[test]

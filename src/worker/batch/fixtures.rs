@@ -34,7 +34,7 @@ pub(crate) fn job(goods: &str, player: &str) -> Job {
 
 pub(crate) fn received(tag: u64, delivery_count: i64, body: Vec<u8>) -> Received {
     let properties = BasicProperties::default();
-    Received { tag, body, properties, delivery_count, death: None }
+    Received { tag, body, properties, delivery_count, death: None, is_dead_letter: false }
 }
 
 /// A delivery of a job that was accepted when [`accepted_at`] says.

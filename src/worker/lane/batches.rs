@@ -57,6 +57,7 @@ impl Lane {
                         self.dead_letterer.dead_letter(delivery, "undecodable", &reason).await;
                     results.extend(self.or_retry(settled));
                 }
+                Payload::DeadLetter => results.push(PendingResult::dead_letter(&delivery.received)),
             }
         }
         deliveries

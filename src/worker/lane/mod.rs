@@ -1,4 +1,5 @@
-//! One lane: a consumer, the database and a result publisher. The way of a delivery, top to bottom:
+//! One lane: a consumer, the database and a result publisher; or the same for the broker's dead letters. The way
+//! of a delivery, top to bottom:
 //!
 //! - `supervise` runs one session after another, until told to stop;
 //! - `begin` opens a session's consumer, carefully where redeliveries come first;
@@ -13,7 +14,7 @@ mod batches;
 mod begin;
 mod end;
 mod prefetch;
-pub(in crate::worker) mod publishing;
+mod publishing;
 mod restarts;
 mod start;
 mod state;

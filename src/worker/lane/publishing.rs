@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
 
 /// A running result publisher.
-pub(in crate::worker) struct Publishing {
+pub(super) struct Publishing {
     results: mpsc::Sender<Vec<PendingResult>>,
     window_done: Arc<Notify>,
     blocked: BlockedStatus,
@@ -23,7 +23,7 @@ pub(in crate::worker) struct Publishing {
 
 impl Publishing {
     /// Runs a publisher until [`Publishing::finish`], or until the broker fails.
-    pub(in crate::worker) fn start(publisher: ResultPublisher) -> Self {
+    pub(super) fn start(publisher: ResultPublisher) -> Self {
         let (results, receiver) = mpsc::channel(1);
         let window_done = Arc::new(Notify::new());
         let blocked = publisher.blocked_status();
@@ -33,7 +33,7 @@ impl Publishing {
 
     /// Room for the results of one more batch, once the publisher has taken those of the batch before
     /// last. For ever after the publisher has ended: see [`Publishing::ended`].
-    pub(in crate::worker) async fn room(&self) -> mpsc::Permit<'_, Vec<PendingResult>> {
+    pub(super) async fn room(&self) -> mpsc::Permit<'_, Vec<PendingResult>> {
         match self.results.reserve().await {
             Ok(room) => room,
             Err(_ended) => pending().await,
@@ -41,7 +41,7 @@ impl Publishing {
     }
 
     /// The results of a batch, to be published and confirmed; then their deliveries are acknowledged.
-    pub(in crate::worker) async fn send(&self, results: Vec<PendingResult>) {
+    pub(super) async fn send(&self, results: Vec<PendingResult>) {
         if !results.is_empty() && self.results.send(results).await.is_err() {
             tracing::debug!("result publisher ended; its error ends the session");
         }
@@ -49,22 +49,22 @@ impl Publishing {
 
     /// Waits until the results that were sent last were published. What the broker has not confirmed by
     /// then is retried beside the following ones.
-    pub(in crate::worker) async fn window_done(&self) {
+    pub(super) async fn window_done(&self) {
         self.window_done.notified().await;
     }
 
     /// Waits for the end of the publisher; its error ends the session.
-    pub(in crate::worker) async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         self.results.closed().await;
     }
 
     /// Whether the broker blocks publishers, for a memory or disk alarm.
-    pub(in crate::worker) fn is_blocked(&self) -> bool {
+    pub(super) fn is_blocked(&self) -> bool {
         self.blocked.is_blocked()
     }
 
     /// Waits until the broker blocks publishers, or until it does no more.
-    pub(in crate::worker) async fn until_blocked(&self, is_blocked: bool) {
+    pub(super) async fn until_blocked(&self, is_blocked: bool) {
         while self.is_blocked() != is_blocked {
             tokio::time::sleep(BLOCKED_CHECK).await;
         }
@@ -74,7 +74,7 @@ impl Publishing {
     ///
     /// # Errors
     /// Its own, or that it panicked or took too long.
-    pub(in crate::worker) async fn finish(self, within: Duration) -> Result<()> {
+    pub(super) async fn finish(self, within: Duration) -> Result<()> {
         drop(self.results);
         match tokio::time::timeout(within, self.task).await {
             Ok(Ok(published)) => published,

@@ -2,6 +2,7 @@
 
 use crate::broker::Result;
 use crate::broker::consume::consumer::Consumer;
+use crate::broker::topology::lanes::Source;
 use crate::worker::batch::gatherer::Gatherer;
 use crate::worker::context::Context;
 use crate::worker::lane::prefetch::Prefetch;
@@ -41,8 +42,10 @@ impl Lane {
         let held_max = usize::from(prefetch / 4);
         let publisher =
             ResultPublisher::open(pool, bound, silent, consumer.settler(), held_max).await?;
-        let lane = context.source.label();
-        tracing::info!(%lane, batch_max = settings.batch_max, prefetch, "consuming");
+        if context.source != Source::DeadLetters {
+            let lane = context.source.label();
+            tracing::info!(%lane, batch_max = settings.batch_max, prefetch, "consuming");
+        }
         Ok(Self {
             context: Arc::clone(context),
             consumer,

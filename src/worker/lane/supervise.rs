@@ -7,6 +7,8 @@ use crate::worker::lane::restarts::Restarts;
 use crate::worker::lane::start::Start;
 use crate::worker::lane::state::Lane;
 use crate::worker::metrics::lane::{record_idle, record_no_session};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,9 @@ pub(crate) async fn supervise(context: Arc<Context>, stop: CancellationToken) {
     let mut restarts = Restarts::new(matches!(context.source, Source::Lane(_)));
     while !stop.is_cancelled() {
         let begun = Instant::now();
-        let ended = session(&context, restarts.start(), &stop).await;
+        // A fault of ours outside of a job's decision ends this session alone.
+        let session = AssertUnwindSafe(session(&context, restarts.start(), &stop)).catch_unwind();
+        let ended = session.await.unwrap_or(Err(BrokerError::Panicked("a lane")));
         record_no_session(&context);
         let error = match ended {
             Ok(()) => return,
@@ -29,8 +33,8 @@ pub(crate) async fn supervise(context: Arc<Context>, stop: CancellationToken) {
         };
         metrics::counter!("redeemq_sessions_lost_total").increment(1);
         let pause = restarts.lost(error.wants_one_by_one(), begun.elapsed());
-        let pause_ms = pause.as_millis() as u64;
-        tracing::warn!(%error, pause_ms, "lane lost its broker connection; reconnecting");
+        let (lane, pause_ms) = (context.source.label(), pause.as_millis() as u64);
+        tracing::warn!(%error, %lane, pause_ms, "lane lost its broker connection; reconnecting");
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }

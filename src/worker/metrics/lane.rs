@@ -1,5 +1,6 @@
-//! A lane's gauges.
+//! A lane's gauges. The broker's dead letters are no lane of jobs: of their consumer only what is aside is told.
 
+use crate::broker::topology::lanes::Source;
 use crate::worker::context::Context;
 
 /// All gauges of a lane, so that operators see it from the start.
@@ -8,7 +9,7 @@ pub(in crate::worker) fn record_idle(context: &Context) {
     record_parked(context, 0, 0);
     record_busy(context, false);
     record_blocked(context, false);
-    set(metrics::gauge!("redeemq_lane_paused", "lane" => context.source.label()), false);
+    set("redeemq_lane_paused", context, false);
 }
 
 /// Without a session nothing is consumed, and nothing is in hand.
@@ -19,15 +20,15 @@ pub(in crate::worker) fn record_no_session(context: &Context) {
 }
 
 pub(in crate::worker) fn record_consuming(context: &Context, is_consuming: bool) {
-    set(metrics::gauge!("redeemq_lanes_consuming", "lane" => context.source.label()), is_consuming);
+    set("redeemq_lanes_consuming", context, is_consuming);
 }
 
 pub(in crate::worker) fn record_busy(context: &Context, is_busy: bool) {
-    set(metrics::gauge!("redeemq_lane_busy", "lane" => context.source.label()), is_busy);
+    set("redeemq_lane_busy", context, is_busy);
 }
 
 pub(in crate::worker) fn record_blocked(context: &Context, is_blocked: bool) {
-    set(metrics::gauge!("redeemq_lane_blocked", "lane" => context.source.label()), is_blocked);
+    set("redeemq_lane_blocked", context, is_blocked);
 }
 
 pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects: usize) {
@@ -37,6 +38,8 @@ pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects:
     }
 }
 
-fn set(gauge: metrics::Gauge, flag: bool) {
-    gauge.set(f64::from(u8::from(flag)));
+fn set(name: &'static str, context: &Context, flag: bool) {
+    if context.source != Source::DeadLetters {
+        metrics::gauge!(name, "lane" => context.source.label()).set(f64::from(u8::from(flag)));
+    }
 }

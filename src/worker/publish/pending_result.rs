@@ -1,5 +1,6 @@
 //! The messages that must be confirmed before a delivery is acknowledged.
 
+use crate::broker::consume::received::Received;
 use crate::broker::message_spans;
 use crate::broker::publish::message::OutboundMessages;
 use crate::broker::publish::outbound;
@@ -29,10 +30,9 @@ pub enum Kind {
     Decided(Instant),
     /// What had been decided before this delivery.
     Replayed,
-    /// That it could not be decided, with the dead letter, which must arrive, however long it takes.
-    DeadLetter,
-    /// That it could not be decided: the broker has made the dead letter already.
-    DeadNotice,
+    /// That it could not be decided, with the dead letter, which must arrive, however long it takes. Why, if
+    /// nobody has counted it yet.
+    DeadLetter(Option<&'static str>),
 }
 
 impl PendingResult {
@@ -49,8 +49,16 @@ impl PendingResult {
         Some(Self { tag: delivery.received.tag, messages, kind, sending })
     }
 
+    /// A delivery that is a dead letter already, and only has to get to its queue.
+    pub fn dead_letter(received: &Received) -> Self {
+        let messages =
+            OutboundMessages { main: outbound::as_it_came(received), copies: Vec::new() };
+        let (tag, sending) = (received.tag, Sending::default());
+        Self { tag, messages, kind: Kind::DeadLetter(None), sending }
+    }
+
     /// Whether it has no other home than the queue that it goes to.
     pub fn must_arrive(&self) -> bool {
-        self.kind == Kind::DeadLetter
+        matches!(self.kind, Kind::DeadLetter(_))
     }
 }

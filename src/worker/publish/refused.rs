@@ -65,7 +65,11 @@ mod tests {
     use crate::worker::publish::pending_result::Kind;
 
     fn result(routing_key: &str, is_dead: bool) -> QueuedResult {
-        queued(1, if is_dead { Kind::DeadLetter } else { Kind::Replayed }, routing_key)
+        queued(
+            1,
+            if is_dead { Kind::DeadLetter(Some("poison")) } else { Kind::Replayed },
+            routing_key,
+        )
     }
 
     fn is_held(refused: &mut RefusedResults, result: QueuedResult) -> bool {

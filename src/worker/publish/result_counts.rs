@@ -11,6 +11,8 @@ pub(super) struct ResultCounts {
     outcomes: BTreeMap<&'static str, u64>,
     /// Those of one batch were decided at one instant.
     decided: BTreeMap<Instant, usize>,
+    /// Dead letters that lie in their queue, by their reason.
+    dead: BTreeMap<&'static str, u64>,
 }
 
 impl ResultCounts {
@@ -20,7 +22,7 @@ impl ResultCounts {
         let confirmed = match result.kind {
             Kind::Decided(_) => "published",
             Kind::Replayed => "replayed",
-            Kind::DeadLetter | Kind::DeadNotice => "dead",
+            Kind::DeadLetter(_) => "dead",
         };
         *self.outcomes.entry(fault(status).unwrap_or(confirmed)).or_default() += 1;
         // What no queue wanted was confirmed all the same.
@@ -29,12 +31,18 @@ impl ResultCounts {
         {
             *self.decided.entry(at).or_default() += 1;
         }
+        if let (ConfirmStatus::Confirmed, Kind::DeadLetter(Some(why))) = (status, result.kind) {
+            *self.dead.entry(why).or_default() += 1;
+        }
     }
 
     /// Adds it to the metrics.
     pub(super) fn record(self) {
         for (outcome, results) in self.outcomes {
             metrics::counter!("redeemq_results_total", "outcome" => outcome).increment(results);
+        }
+        for (reason, letters) in self.dead {
+            metrics::counter!("redeemq_dead_total", "reason" => reason).increment(letters);
         }
         let waits = metrics::histogram!("redeemq_decided_to_published_seconds");
         for (at, results) in self.decided {

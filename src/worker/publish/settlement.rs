@@ -95,7 +95,7 @@ mod tests {
     fn a_result_is_acknowledged_unless_it_is_to_be_published_again() {
         let (acknowledged, unconfirmed, held) =
             ([true, false, false], [false, true, false], [false, false, true]);
-        for kind in [Kind::Decided(Instant::now()), Kind::Replayed, Kind::DeadNotice] {
+        for kind in [Kind::Decided(Instant::now()), Kind::Replayed] {
             for (status, expected) in STATUSES.into_iter().zip([
                 acknowledged,
                 acknowledged,
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_dead_letter_is_acknowledged_only_when_it_lies_in_its_queue() {
-        let fate = |status| fate(Kind::DeadLetter, status, 0);
+        let fate = |status| fate(Kind::DeadLetter(Some("poison")), status, 0);
         assert_eq!(fate(ConfirmStatus::Confirmed).ok(), Some([true, false, false]));
         assert_eq!(fate(ConfirmStatus::Unconfirmed).ok(), Some([false, true, false]));
         assert_eq!(fate(ConfirmStatus::Refused).ok(), Some([false, false, true]));

@@ -109,8 +109,8 @@ mod tests {
         let mut window = Window::default();
         window.add([
             pending(1, Kind::Replayed, "acme.goods", &["mine"]),
-            pending(2, Kind::DeadLetter, "acme.goods", &["acme.goods", "other"]),
-            pending(3, Kind::DeadNotice, "zeta.goods", &[]),
+            pending(2, Kind::DeadLetter(Some("poison")), "acme.goods", &["acme.goods", "other"]),
+            pending(3, Kind::Replayed, "zeta.goods", &[]),
         ]);
         window
     }

@@ -4,8 +4,9 @@
 use crate::broker::consume::death::Death;
 use crate::broker::message_spans;
 use crate::broker::publish::outbound;
+use crate::broker::topology::BROKER_DELIVERY_LIMIT;
+use crate::failpoint::{self, Point};
 use crate::store::{self, StoreError};
-use crate::traces::messages::Sending;
 use crate::wire::request::Known;
 use crate::worker::batch::delivery::Delivery;
 use crate::worker::batch::replay;
@@ -44,38 +45,15 @@ impl DeadLetterer {
         match self.find_answer(&delivery).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => {
-                let delivery_count = delivery.received.delivery_count;
-                let reason = format!("delivered {delivery_count} times without a decision");
+                let times = match delivery.received.is_over_broker_limit() {
+                    true => format!("more than {BROKER_DELIVERY_LIMIT}"),
+                    false => delivery.received.delivery_count.to_string(),
+                };
+                let reason = format!("delivered {times} times without a decision");
                 self.dead_letter(delivery, "attempts", &reason).await
             }
             Err(_reported) => Err(delivery),
         }
-    }
-
-    /// For a dead letter that the broker itself made: answers its job if it was decided after all; else
-    /// makes up for what a worker does with a dead letter of its own. None where nobody is known.
-    ///
-    /// # Errors
-    /// Gives it back while the database can't be asked, or can't record it.
-    pub(crate) async fn answer_or_notify(
-        &mut self,
-        delivery: Delivery,
-        death: &Death,
-    ) -> Result<Option<PendingResult>, Delivery> {
-        match self.find_answer(&delivery).await {
-            Ok(Some(answer)) => return Ok(Some(answer)),
-            Ok(None) => {}
-            Err(_reported) => return Err(delivery),
-        }
-        let (kind, reason, known) = ("broker", death.to_string(), delivery.known());
-        if !self.record(known.as_ref(), kind, &reason).await {
-            return Err(delivery);
-        }
-        Ok(known.map(|known| {
-            let messages = outbound::notice(&delivery.received, &known, &reason);
-            let (tag, sending) = (delivery.received.tag, Sending::default());
-            PendingResult { tag, messages, kind: Kind::DeadNotice, sending }
-        }))
     }
 
     /// The result of a delivery's job, if it was decided.
@@ -108,7 +86,8 @@ impl DeadLetterer {
         Ok(result)
     }
 
-    /// Makes a dead letter; the status of its job says so from here on.
+    /// Makes a dead letter; the status of its job says so from here on. What the broker dead-lettered itself
+    /// is dead for the broker's reason.
     ///
     /// # Errors
     /// Gives it back while that can't be recorded.
@@ -118,30 +97,28 @@ impl DeadLetterer {
         kind: &'static str,
         reason: &str,
     ) -> Result<PendingResult, Delivery> {
+        let by_broker = delivery.received.dead_by_broker().map(Death::to_string);
+        let (kind, reason) = match &by_broker {
+            Some(reason) => ("broker", reason.as_str()),
+            None => (kind, reason),
+        };
         let known = delivery.known();
-        if !self.record(known.as_ref(), kind, reason).await {
+        if let Some(known) = &known
+            && !self.record(known, reason).await
+        {
             return Err(delivery);
         }
+        failpoint::hit(Point::AfterNote);
+        tracing::warn!(kind, reason, "dead-lettering a message");
         let mut messages = outbound::dead(&delivery.received, known.as_ref(), reason);
         let traces = &self.context.traces;
         let sending = message_spans::dead_letter(traces, &delivery.received, &mut messages, kind);
         let tag = delivery.received.tag;
-        Ok(PendingResult { tag, messages, kind: Kind::DeadLetter, sending })
+        Ok(PendingResult { tag, messages, kind: Kind::DeadLetter(Some(kind)), sending })
     }
 
-    /// Records a dead letter, and counts it; whether the database took it.
-    async fn record(&mut self, known: Option<&Known>, kind: &'static str, reason: &str) -> bool {
-        if let Some(known) = known
-            && !self.insert(known, reason).await
-        {
-            return false;
-        }
-        metrics::counter!("redeemq_dead_total", "reason" => kind).increment(1);
-        tracing::warn!(kind, reason, "dead-lettering a message");
-        true
-    }
-
-    async fn insert(&mut self, known: &Known, reason: &str) -> bool {
+    /// Records that a job is dead; whether the database took it.
+    async fn record(&mut self, known: &Known, reason: &str) -> bool {
         let Known { client, key, job_id, .. } = known;
         if self.can_record {
             let recording = store::dead::insert(&self.context.store, client, *key, job_id, reason);

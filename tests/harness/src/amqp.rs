@@ -3,9 +3,11 @@
 use super::{PATIENCE, leaks};
 use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
+use lapin::message::Delivery;
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
     BasicRejectOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
@@ -63,6 +65,19 @@ impl Request {
 
     pub fn reply_to(mut self, queue: &str) -> Self {
         self.properties = self.properties.with_reply_to(queue.into());
+        self
+    }
+
+    /// With the header that the broker writes when it dead-letters a message over its limit.
+    pub fn dead_by_broker(mut self) -> Self {
+        let mut death = FieldTable::default();
+        for (name, value) in [("queue", "redeem.requests.spare"), ("reason", "delivery_limit")] {
+            death.insert(name.into(), AMQPValue::LongString(value.into()));
+        }
+        let deaths = AMQPValue::FieldArray(vec![AMQPValue::FieldTable(death)].into());
+        let mut headers = self.properties.headers().clone().unwrap_or_default();
+        headers.insert("x-death".into(), deaths);
+        self.properties = self.properties.with_headers(headers);
         self
     }
 
@@ -166,9 +181,18 @@ impl Bench {
     }
 
     pub async fn publish_to(&self, exchange: &str, request: &Request) {
+        self.publish_by(exchange, request.routing_key, request).await;
+    }
+
+    /// Puts it into a queue, whatever that is bound to.
+    pub async fn put(&self, queue: &str, request: &Request) {
+        self.publish_by("", queue, request).await;
+    }
+
+    async fn publish_by(&self, exchange: &str, routing_key: &str, request: &Request) {
         let publishing = self.channel.basic_publish(
             exchange.into(),
-            request.routing_key.into(),
+            routing_key.into(),
             BasicPublishOptions::default(),
             &request.body,
             request.properties.clone(),
@@ -209,6 +233,18 @@ impl Bench {
         self.look_at(queue).await.message_count()
     }
 
+    /// Whether there is a queue of this name.
+    pub async fn exists(&self, queue: &str) -> bool {
+        let channel = self.connection.create_channel().await.expect("a channel");
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.into(), passive, FieldTable::default()).await.is_ok()
+    }
+
+    pub async fn delete(&self, queue: &str) {
+        let deleting = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        deleting.await.expect("deleted");
+    }
+
     /// Consumers that the broker knows of a queue.
     pub async fn consumers(&self, queue: &str) -> u32 {
         self.look_at(queue).await.consumer_count()
@@ -238,6 +274,16 @@ impl Bench {
         let getting = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true });
         let message = getting.await.expect("the queue")?.delivery;
         Some(Result::read(&message.properties, message.routing_key.to_string(), message.data))
+    }
+
+    /// Moves all that is ready in a queue to another, as a shovel does.
+    pub async fn shovel(&self, from: &str, to: &str) {
+        let no_ack = BasicGetOptions { no_ack: true };
+        while let Some(got) = self.channel.basic_get(from.into(), no_ack).await.expect("the queue")
+        {
+            let Delivery { data: body, properties, .. } = got.delivery;
+            self.put(to, &Request { body, properties, routing_key: "" }).await;
+        }
     }
 
     /// Fails at the message in front of a queue that often, as a worker that dies of it does.

@@ -36,8 +36,7 @@ async fn replace_queue(site: &Site, arguments: Value) {
 
 /// Not by the exchange, which the queue need not be bound to.
 async fn put_into_queue(bench: &Bench) {
-    let job = Request { routing_key: "redeem.requests", ..Request::raw(b"a job") };
-    bench.publish_to("", &job).await;
+    bench.put("redeem.requests", &Request::raw(b"a job")).await;
 }
 
 #[tokio::test]

@@ -87,13 +87,15 @@ async fn a_policy_that_asks_for_what_we_have_is_no_fault() {
 async fn a_missing_binding_is_told_and_mended_by_a_worker() {
     let site = Site::open().await;
     Bench::open(&site.amqp_url).await.declare().await;
-    for (exchange, key) in [("redeem.requests", "%23"), ("redeem.dead", "~")] {
-        let path = format!("bindings/{0}/e/{exchange}/q/{exchange}/{key}", site.name);
+    for (exchange, queue, key) in
+        [("redeem.requests", "redeem.requests", "%23"), ("redeem.dead", "redeem.dead.notices", "~")]
+    {
+        let path = format!("bindings/{}/e/{exchange}/q/{queue}/{key}", site.name);
         management(Method::DELETE, &path, None).await.expect("unbound");
     }
     let said = doctor(&site);
     said.assert("warning", &["redeem.requests is not bound", "`#`", "Start a worker"]);
-    said.assert("warning", &["redeem.dead is not bound", "Start a worker"]);
+    said.assert("warning", &["redeem.dead.notices is not bound", "Start a worker"]);
     let _worker = site.serve().await;
     doctor(&site).assert("ok", &["queues are bound as expected"]);
     site.close().await;

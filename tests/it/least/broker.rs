@@ -105,7 +105,7 @@ async fn the_ingress_can_publish_requests_and_read_its_own_replies_and_nothing_e
     bench.declare().await;
     bench.queue("client.acme.results", Some("acme.#"), &[]).await;
     bench.publish(&mug("acme")).await;
-    bench.publish_to("redeem.dead", &mug("acme")).await;
+    bench.put("redeem.dead", &mug("acme")).await;
     let other = connect(&broker_of(&site, "ingress")).await;
     assert_eq!(said(&other, DeclareExclusive("redeem.reply.other")).await, None);
 

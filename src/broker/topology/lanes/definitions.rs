@@ -37,6 +37,11 @@ pub fn name(number: u16) -> String {
     format!("{REQUESTS}.{number}")
 }
 
+/// Whether a queue of this name is a lane.
+pub(crate) fn is_lane(queue: &str) -> bool {
+    (1..=LANES_MAX).any(|number| name(number) == queue)
+}
+
 /// The headers of a request that contends for this.
 pub fn contending_for(what: &str) -> FieldTable {
     let mut headers = FieldTable::default();

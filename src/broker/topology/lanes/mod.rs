@@ -15,6 +15,7 @@ mod layout;
 mod source;
 
 pub(crate) use count::{count, exist};
+pub(crate) use definitions::is_lane;
 pub use definitions::{CONTENDS_FOR, LANES, LANES_MAX, contending_for, exchange, name, queue};
 pub use layout::lay_out;
 pub use source::Source;

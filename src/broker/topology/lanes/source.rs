@@ -10,7 +10,7 @@ pub enum Source {
     Common,
     /// One lane, which sends to one consumer at a time.
     Lane(u16),
-    /// The copies of dead letters.
+    /// The dead letters of the broker, which are no lane of requests.
     DeadLetters,
 }
 
