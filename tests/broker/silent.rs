@@ -157,6 +157,26 @@ async fn a_silent_queue_that_has_a_leader_again_gets_its_results() {
 }
 
 #[tokio::test]
+async fn a_notice_for_a_queue_without_a_leader_holds_up_no_other() {
+    let (node, _turn) = alone().await;
+    let (site, silent) = with_a_silent_queue(node).await;
+    let bench = Bench::open(&site.amqp_url).await;
+    let mut results = bench.results("zeta.#").await;
+    let letters: Vec<Request> = (0..20).map(|_| mug("acme")).chain([mug("zeta")]).collect();
+    for letter in &letters {
+        bench.publish_to("redeem.dead", &letter.clone().dead_by_broker()).await;
+    }
+    let begun = Instant::now();
+    let process = site.start(Role::Worker, &[]).await;
+    assert_eq!(results.next_of_any_kind().await.message_id, letters[20].job_id());
+    assert!(begun.elapsed() < STALL * 2, "{:?}", begun.elapsed());
+    eventually("all letters lie there", async || bench.depth("redeem.dead").await == 21).await;
+    assert_eq!(process.metric("redeemq_sessions_lost_total", "").await, 0.0);
+    node.still_leader(&site.name, &silent, false);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn a_disk_that_stands_still_for_a_while_costs_no_result() {
     let (node, _turn) = alone().await;
     let site = node.site().await;

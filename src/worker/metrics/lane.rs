@@ -9,7 +9,7 @@ pub(in crate::worker) fn record_idle(context: &Context) {
     record_parked(context, 0, 0);
     record_busy(context, false);
     record_blocked(context, false);
-    set("redeemq_lane_paused", context, false);
+    of_lane(context, |lane| metrics::gauge!("redeemq_lane_paused", "lane" => lane), false);
 }
 
 /// Without a session nothing is consumed, and nothing is in hand.
@@ -20,15 +20,19 @@ pub(in crate::worker) fn record_no_session(context: &Context) {
 }
 
 pub(in crate::worker) fn record_consuming(context: &Context, is_consuming: bool) {
-    set("redeemq_lanes_consuming", context, is_consuming);
+    of_lane(
+        context,
+        |lane| metrics::gauge!("redeemq_lanes_consuming", "lane" => lane),
+        is_consuming,
+    );
 }
 
 pub(in crate::worker) fn record_busy(context: &Context, is_busy: bool) {
-    set("redeemq_lane_busy", context, is_busy);
+    of_lane(context, |lane| metrics::gauge!("redeemq_lane_busy", "lane" => lane), is_busy);
 }
 
 pub(in crate::worker) fn record_blocked(context: &Context, is_blocked: bool) {
-    set("redeemq_lane_blocked", context, is_blocked);
+    of_lane(context, |lane| metrics::gauge!("redeemq_lane_blocked", "lane" => lane), is_blocked);
 }
 
 pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects: usize) {
@@ -38,8 +42,8 @@ pub(in crate::worker) fn record_parked(context: &Context, held: usize, suspects:
     }
 }
 
-fn set(name: &'static str, context: &Context, flag: bool) {
+fn of_lane(context: &Context, gauge: impl FnOnce(String) -> metrics::Gauge, flag: bool) {
     if context.source != Source::DeadLetters {
-        metrics::gauge!(name, "lane" => context.source.label()).set(f64::from(u8::from(flag)));
+        gauge(context.source.label()).set(f64::from(u8::from(flag)));
     }
 }

@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
     BasicRejectOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
     QueueDeleteOptions,
 };
@@ -278,12 +278,19 @@ impl Bench {
 
     /// Moves all that is ready in a queue to another, as a shovel does.
     pub async fn shovel(&self, from: &str, to: &str) {
-        let no_ack = BasicGetOptions { no_ack: true };
-        while let Some(got) = self.channel.basic_get(from.into(), no_ack).await.expect("the queue")
-        {
-            let Delivery { data: body, properties, .. } = got.delivery;
+        let channel = self.connection.create_channel().await.expect("a channel");
+        let options = BasicConsumeOptions::default();
+        let waiting = self.depth(from).await as usize;
+        // A lane knows consumers only.
+        let consuming =
+            channel.basic_consume(from.into(), "".into(), options, FieldTable::default());
+        let mut messages = consuming.await.expect("a consumer").take(waiting);
+        while let Some(message) = messages.next().await {
+            let Delivery { data: body, properties, acker, .. } = message.expect("a message");
             self.put(to, &Request { body, properties, routing_key: "" }).await;
+            acker.ack(BasicAckOptions::default()).await.expect("acked");
         }
+        channel.close(200, "moved".into()).await.expect("closed");
     }
 
     /// Fails at the message in front of a queue that often, as a worker that dies of it does.
