@@ -14,7 +14,7 @@ pub struct Operator {
 impl Operator {
     /// With a name; without one, that of the user whose process this is.
     pub fn new(store: PgPool, name: Option<String>) -> Self {
-        let name = name.unwrap_or_else(of_the_process);
+        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(of_the_process);
         Self { store, name }
     }
 

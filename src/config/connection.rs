@@ -1,5 +1,6 @@
 //! Where the servers are, and how results are printed.
 
+use crate::admin::owner;
 use crate::setting::{self, UrlOf};
 use crate::store::StatementLimit;
 use clap::Args;
@@ -56,7 +57,7 @@ pub struct ManagementOption {
 pub struct OperatorOption {
     /// Who you are, for the log of changes (`redeemq log`) [default: the user of the operating system]
     #[arg(long, env = "REDEEMQ_OPERATOR", global = true, value_name = "NAME", help_heading = "Log",
-          value_parser = crate::admin::owner::name)]
+          value_parser = operator())]
     pub operator: Option<String>,
 }
 
@@ -107,6 +108,16 @@ impl ManagementOption {
     pub fn if_given(&self) -> Option<SecretString> {
         given(self.management_url.as_ref()).cloned()
     }
+}
+
+/// A name of people; nothing counts as not set.
+fn operator() -> impl clap::builder::TypedValueParser<Value = String> {
+    setting::setting(
+        "a name of 255 bytes at most, in UTF-8, without invisible characters",
+        |text| {
+            if text.trim().is_empty() { Some(String::new()) } else { owner::name(text).ok() }
+        },
+    )
 }
 
 /// An empty URL is none: it switches an optional server off.

@@ -1,6 +1,6 @@
 //! The log of operators: a row for each change, in the transaction that makes it.
 
-use harness::{Bench, Request, Site, mug, with_mugs};
+use harness::{Bench, Site, mug, with_mugs};
 use serde_json::{Value, json};
 
 /// What, subject, before and after of each row, oldest first.
@@ -87,7 +87,7 @@ async fn dead_letters_that_are_replayed_or_dropped_are_rows() {
     let bench = Bench::open(&site.amqp_url).await;
     bench.declare().await;
     for job in [mug("acme"), mug("acme")] {
-        bench.publish_to("redeem.dead", &Request { ..job }).await;
+        bench.put("redeem.dead", &job).await;
     }
     let dead = site.json(&["dead", "list"]);
     let id = |at: usize| dead[at]["id"].as_str().expect("an id").to_owned();
